@@ -1,0 +1,244 @@
+"""What a property is: one claim about every layer of a family, judged on batches of cases.
+
+A law does not assert. It returns `Evidence`: for every element an error in units of its bound,
+with what was expected and observed. The judge takes the worst, makes it recur and cuts it down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hypothesis.strategies import SearchStrategy
+
+    from regcheck.case import Case
+    from regcheck.host import HostedLayer
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Level = Literal["core", "gradients", "numerics", "lifecycle", "interface", "extreme"]
+LEVELS: tuple[Level, ...] = ("core", "gradients", "numerics", "lifecycle", "interface", "extreme")
+Kind = Literal["exact", "bound", "statistical"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Errors of one comparison in units of the bound; a law holds where every error is <= 1.
+
+    `error`, `expected` and `observed` have one shape, whose axes `dims` names as the case does.
+    `ill_conditioned` counts elements that were labelled instead of judged. `what` says what was compared.
+    """
+
+    error: Array
+    expected: Array
+    observed: Array
+    dims: tuple[str, ...] = ()
+    what: str = ""
+    ill_conditioned: int = 0
+
+
+@dataclass(frozen=True)
+class Violation:
+    """The worst element of some evidence."""
+
+    error: float
+    expected: str
+    observed: str
+    where: str
+    index: dict[str, int] = field(default_factory=dict)
+
+
+class Layers(Protocol):
+    """What a law gets beside its case: fresh layers, and what the implementation declared."""
+
+    family: str
+
+    def make(self, config: Any, dtype: str) -> HostedLayer:
+        """A fresh layer from the factory. Raises Unsupported where the factory does."""
+
+    def declared(self, convention: str) -> Any:
+        """The declared value of a convention, or its default."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a strategy of cases is asked for: family, dtype and the largest batch."""
+
+    family: str
+    dtype: str
+    profile: str = "default"
+    declares: Mapping[str, Any] = field(default_factory=dict)
+
+
+Law = "Callable[[Layers, Case], Evidence | Sequence[Evidence]]"
+
+
+@dataclass(frozen=True)
+class Property:
+    """A declared law. `title` is its docstring's first line, the sentence in the report."""
+
+    id: str
+    family: str
+    level: Level
+    kind: Kind
+    statements: tuple[str, ...]
+    title: str
+    formula: str
+    source: str
+    law: Callable[[Layers, Case], Evidence | Sequence[Evidence]]
+    cases: Callable[[Plan], SearchStrategy[Case]]
+    revision: int = 1
+    document: Mapping[str, str] = field(default_factory=dict)
+    dtypes: tuple[str, ...] | None = None
+    families: tuple[str, ...] | None = None
+    examples: int | None = None
+
+    def applies_to(self, family: str) -> bool:
+        """Whether the property is a law of `family`."""
+        if self.family == "common":
+            return self.families is None or family in self.families
+        return family == self.family
+
+
+MARK = "__regcheck_property__"
+
+
+def prop(  # noqa: PLR0913  (one keyword per fact about a law)
+    id: str,  # noqa: A002  (the report's word)
+    *,
+    cases: Callable[[Plan], SearchStrategy[Case]],
+    level: Level,
+    formula: str,
+    kind: Kind = "bound",
+    statements: Sequence[str] = (),
+    source: str = "",
+    revision: int = 1,
+    document: Mapping[str, str] | None = None,
+    dtypes: Sequence[str] | None = None,
+    families: Sequence[str] | None = None,
+    examples: int | None = None,
+) -> Callable[[Callable[[Layers, Case], Evidence | Sequence[Evidence]]], Property]:
+    """Declare the decorated law `(layers, case) -> Evidence` a property.
+
+    `document`: conventions on which the document states a choice of its own, with that choice; the
+    law is judged with it, whatever the implementation declares. `families`: for `common.*`, the
+    families concerned. `examples`: a fixed number of examples where the cost of one is large
+    (statistical laws take their own samples). Raises ValueError for a law without a sentence.
+    """
+
+    def declare(law: Callable[[Layers, Case], Evidence | Sequence[Evidence]]) -> Property:
+        title = (law.__doc__ or "").strip().split("\n")[0]
+        if not title:
+            msg = f"Property {id!r} has no sentence. Expected a docstring whose first line states the claim. Write one."
+            raise ValueError(msg)
+        return Property(
+            id=id,
+            family=id.split(".")[0],
+            level=level,
+            kind=kind,
+            statements=tuple(statements),
+            title=title,
+            formula=formula,
+            source=source,
+            law=law,
+            cases=cases,
+            revision=revision,
+            document=dict(document or {}),
+            dtypes=tuple(dtypes) if dtypes is not None else None,
+            families=tuple(families) if families is not None else None,
+            examples=examples,
+        )
+
+    return declare
+
+
+def within(  # noqa: PLR0913
+    observed: Array,
+    expected: Array,
+    bound: Array | float,
+    *,
+    dims: tuple[str, ...] = (),
+    what: str = "",
+    judged: Array | None = None,
+) -> Evidence:
+    """Evidence that |observed − expected| <= bound, elementwise; NaN, a wrong shape or dtype object fails.
+
+    Shapes broadcastable to `expected`'s; computed in the wider dtype of `expected`. Where `judged` is
+    False the element is labelled ill-conditioned and not judged.
+    """
+    if np.shape(observed) != np.shape(expected):
+        return _shape_evidence(observed, expected, what)
+    exp = np.asarray(expected)
+    obs = np.asarray(observed).astype(exp.dtype)
+    with np.errstate(all="ignore"):
+        error = np.abs(obs - exp) / bound
+        error = np.where((obs == exp) | (np.isnan(obs) & np.isnan(exp)), 0.0, error)
+    error = np.where(np.isnan(error), np.inf, error).astype(np.float64)
+    left = 0
+    if judged is not None:
+        mask = np.broadcast_to(judged, error.shape)
+        left = int(error.size - np.count_nonzero(mask))
+        error = np.where(mask, error, 0.0)
+    return Evidence(error, exp, np.asarray(observed), dims if error.ndim == len(dims) else (), what, left)
+
+
+def same_bits(observed: Array, expected: Array, *, dims: tuple[str, ...] = (), what: str = "") -> Evidence:
+    """Evidence that two arrays are equal bit by bit (NaN equals the same NaN, −0 differs from 0)."""
+    if np.shape(observed) != np.shape(expected) or observed.dtype != expected.dtype:
+        return _shape_evidence(observed, expected, what)
+    unsigned = np.dtype(f"u{expected.dtype.itemsize}")
+    equal = np.ascontiguousarray(observed).view(unsigned) == np.ascontiguousarray(expected).view(unsigned)
+    return holds(equal.reshape(expected.shape), expected, observed, dims=dims, what=what)
+
+
+def holds(
+    condition: Array | bool,
+    expected: object,
+    observed: object,
+    *,
+    dims: tuple[str, ...] = (),
+    what: str = "",
+) -> Evidence:
+    """Evidence of an exact law: error 0 where `condition` is True, infinite elsewhere."""
+    error = np.where(np.asarray(condition, dtype=bool), 0.0, np.inf)
+    exp, obs = _like(expected, error.shape), _like(observed, error.shape)
+    return Evidence(error, exp, obs, dims if error.ndim == len(dims) else (), what)
+
+
+def _like(value: object, shape: tuple[int, ...]) -> Array:
+    array = np.asarray(value) if not isinstance(value, str) else np.array(value, dtype=object)
+    return np.broadcast_to(array, shape) if array.shape != shape else array
+
+
+def _shape_evidence(observed: Array, expected: Array, what: str) -> Evidence:
+    described = [np.array(f"shape {np.shape(a)}, {np.asarray(a).dtype}", dtype=object) for a in (expected, observed)]
+    return Evidence(np.array(np.inf), described[0], described[1], (), what)
+
+
+def worst(evidence: Evidence | Sequence[Evidence]) -> Violation:
+    """The element with the largest error of all (error 0 and empty text where nothing was compared)."""
+    pieces = [evidence] if isinstance(evidence, Evidence) else list(evidence)
+    peak = Violation(0.0, "", "", "")
+    for piece in pieces:
+        if piece.error.size == 0:
+            continue
+        flat = int(np.argmax(np.where(np.isnan(piece.error), np.inf, piece.error)))
+        position = tuple(int(i) for i in np.unravel_index(flat, piece.error.shape))
+        error = float(piece.error[position])
+        error = float("inf") if np.isnan(error) else error
+        if error > peak.error or not peak.where:
+            index = dict(zip(piece.dims, position, strict=True)) if piece.dims else {}
+            where = piece.what + (f"[{', '.join(map(str, position))}]" if position else "")
+            peak = Violation(error, text(piece.expected[position]), text(piece.observed[position]), where or "result", index)
+    return peak
+
+
+def text(value: Any) -> str:
+    """A number in decimal and hexadecimal, anything else as str."""
+    if isinstance(value, (np.floating, float)):
+        return f"{value!s} ({float(value).hex()})"
+    return str(value)
