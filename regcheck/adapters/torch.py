@@ -74,7 +74,7 @@ def adapt(native: object, implementation: Implementation, config: Any, dtype: st
     raise TypeError(refused(native, implementation.family, expected))
 
 
-class _Entry(torch.autograd.Function):
+class _Entry(torch.autograd.Function):  # type: ignore[misc]  # PyTorch is not installed where types are checked
     """Makes a tensor that shares the caller's memory part of the graph without making it a leaf.
 
     Leaves refuse to be written to; a layer that overwrites its input is to be seen doing so.
@@ -94,14 +94,14 @@ _HANDLE = torch.zeros((), requires_grad=True)
 
 def _enter(x: Array) -> tuple[torch.Tensor, GradientEdge]:
     """(tensor on x's memory, where its gradient arrives)."""
-    entry: torch.Tensor = _Entry.apply(_HANDLE, [_tensor(x)])  # type: ignore[no-untyped-call]
+    entry: torch.Tensor = _Entry.apply(_HANDLE, [_tensor(x)])
     edge = get_gradient_edge(entry)
     return entry, edge
 
 
 def _moved(x: torch.Tensor, last: bool) -> torch.Tensor:  # noqa: FBT001
     """(N, C, *spatial) as a view (N, *spatial, C) if `last`."""
-    return x.movedim(1, -1) if last and x.ndim > 2 else x  # noqa: PLR2004
+    return x.movedim(1, -1) if last and x.ndim > 2 else x
 
 
 class _Differentiated(Layer):
@@ -138,7 +138,7 @@ class _Differentiated(Layer):
         torch.manual_seed(value)
 
     def _canonical(self, y: torch.Tensor) -> torch.Tensor:
-        return y.movedim(-1, 1) if self.last and y.ndim > 2 else y  # noqa: PLR2004
+        return y.movedim(-1, 1) if self.last and y.ndim > 2 else y
 
     def _gradient_of(self, name: str, leaf: torch.Tensor, gradient: torch.Tensor | None) -> Array:  # noqa: ARG002
         return _array("backward", torch.zeros_like(leaf) if gradient is None else gradient)
@@ -193,12 +193,12 @@ class _Module(_Differentiated):
 
     def _size(self, own: str) -> int:
         try:
-            return self._own(own).numel()
+            return int(self._own(own).numel())
         except AttributeError:
             return 0
 
     def _own(self, own: str) -> torch.Tensor:
-        tensor: torch.Tensor = functools.reduce(getattr, own.split("."), self.module)  # type: ignore[assignment]
+        tensor: torch.Tensor = functools.reduce(getattr, own.split("."), self.module)
         return tensor
 
     def _read(self, own: dict[str, str]) -> Arrays:
