@@ -137,7 +137,7 @@ def framework_of(native: object, implementation: Implementation) -> str:
     root = _framework_root(native)
     if root is not None:
         return root
-    if _adapter("plain").recognises(native):
+    if _adapter("plain").adapts(native):
         return "plain"
     if implementation.framework is not None and callable(native):
         return implementation.framework
