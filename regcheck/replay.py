@@ -1,0 +1,141 @@
+"""Replay files: a failing case with its bits, the layer it was seen on, and a digest over it all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regcheck import files, storage
+from regcheck.errors import UsageError
+from regcheck.evaluate import Outcome, evaluate
+from regcheck.host import CALL_SECONDS, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from regcheck.case import Case
+    from regcheck.judge import Finding
+    from regcheck.property import Property
+
+FORMAT = 1
+FOLDER = ".regcheck"
+REMEDY = "Run `regcheck verify` again to write a new one."
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a replay file holds."""
+
+    property: str
+    revision: int
+    source: dict[str, Any]
+    attribute: str
+    name: str
+    framework: str
+    adapter: str
+    family: str
+    declares: dict[str, Any]
+    code: str
+    python: str
+    case: Case
+    history: tuple[Case, ...]
+
+
+def code_digest(source: Mapping[str, Any]) -> str:
+    """SHA-256 of a target file, "" for importable modules."""
+    path = source.get("path")
+    if source.get("kind") != "file" or not isinstance(path, str) or not Path(path).is_file():
+        return ""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def slug(text: str) -> str:
+    """A file name made of `text`, whatever it holds."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', text).strip('-.')[:80]}-{digest}"
+
+
+def write(finding: Finding, prop: Property, about: Mapping[str, Any], source: Mapping[str, Any], python: str) -> str:
+    """Write the replay file of a finding under `.regcheck/`; its path relative to the working folder."""
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "property": prop.id,
+        "revision": prop.revision,
+        "source": dict(source),
+        **{k: about[k] for k in ("attribute", "name", "framework", "adapter", "family")},
+        "declares": {**about["defaults"], **about["declares"]},
+        "code": code_digest(source),
+        "python": python,
+        "case": storage.case_to_json(finding.case),
+        "history": [storage.case_to_json(c) for c in finding.history],
+    }
+    body["sha256"] = _digest(body)
+    path = Path(FOLDER) / f"{slug(about['name'] + '--' + prop.id)}.json"
+    files.write_atomically(path, json.dumps(body, indent=1, allow_nan=True) + "\n")
+    return str(path)
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    content = {k: v for k, v in body.items() if k != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def read(path: Path) -> Stored:
+    """The stored case. Raises UsageError, with a sentence, on anything that is not one."""
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{str(path)!r} cannot be read: {error.strerror}. Expected a replay file. Check the path."
+        raise UsageError(msg) from error
+    except (ValueError, RecursionError) as error:
+        msg = f"{str(path)!r} is not a whole replay file (it may be truncated): {error}. {REMEDY}"
+        raise UsageError(msg) from error
+    if not isinstance(body, dict) or body.get("format") != FORMAT:
+        msg = f"{str(path)!r} is not a replay file of format {FORMAT}. {REMEDY}"
+        raise UsageError(msg)
+    if body.get("sha256") != _digest(body):
+        msg = f"{str(path)!r} was changed after it was written: its digest does not fit. {REMEDY}"
+        raise UsageError(msg)
+    try:
+        return _stored(body)
+    except (KeyError, ValueError, TypeError) as error:
+        msg = f"{str(path)!r} holds no case: {type(error).__name__}: {error}. {REMEDY}"
+        raise UsageError(msg) from error
+
+
+def _stored(body: dict[str, Any]) -> Stored:
+    family = str(body["family"])
+    texts = ("property", "attribute", "name", "framework", "adapter", "code", "python")
+    return Stored(
+        revision=int(body["revision"]),
+        source=dict(body["source"]),
+        family=family,
+        declares=dict(body["declares"]),
+        case=storage.case_from_json(family, body["case"]),
+        history=tuple(storage.case_from_json(family, c) for c in body["history"]),
+        **{k: str(body[k]) for k in texts},
+    )
+
+
+def judge_again(stored: Stored, prop: Property, server: Any, timeout: float = CALL_SECONDS) -> Outcome:
+    """Judge a stored case on the layer as it is now."""
+    session = Session(server, stored.source, stored.attribute, stored.family, stored.declares, timeout)
+    try:
+        for earlier in stored.history:
+            evaluate(prop, earlier, session)
+        return evaluate(prop, stored.case, session)
+    finally:
+        session.close()
+
+
+def stored_witnesses(folder: str | None, deviations: Mapping[str, Mapping[str, Any]]) -> dict[str, Sequence[Stored]]:
+    """The stored witnesses that an implementation's deviations name, by property id. Raises UsageError."""
+    found = {}
+    for prop, deviation in deviations.items():
+        if deviation["witness"] is not None and folder is not None:
+            found[prop] = [read(Path(folder) / "witnesses" / deviation["witness"])]
+    return found
