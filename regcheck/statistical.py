@@ -114,7 +114,7 @@ def most_draws(low: float, high: float, effect: float, *, alpha: float = ALPHA, 
 
 
 def _sides(low: float, high: float, effect: float) -> list[_Side]:
-    above = [_Side(high, high + effect)] if 0 < high and high + effect < 1 else []
+    above = [_Side(high, high + effect)] if high > 0 and high + effect < 1 else []
     below = [_Side(low, low - effect)] if low < 1 and low - effect > 0 else []
     return above + below
 
@@ -157,8 +157,8 @@ def dependence(a: Array, b: Array) -> tuple[float, float]:
 def shifted(a: Array, b: Array) -> tuple[Array, Array]:
     """`dependence` of `a` and `b` moved round by 0, 1, …, n − 1 places: two arrays of length n.
 
-    One Fourier transform counts the common hits of all shifts: Σᵢ aᵢ·b₍ᵢ₊ₖ₎, whole numbers far below the 2⁵³ that rounding
-    would need.
+    One Fourier transform counts the common hits of all shifts: Σᵢ aᵢ·b₍ᵢ₊ₖ₎, whole numbers far below 2⁵³, so
+    that rounding restores them.
     """
     spectrum = np.conj(np.fft.rfft(a.ravel())) * np.fft.rfft(b.ravel())
     common = np.rint(np.fft.irfft(spectrum, a.size))
