@@ -22,7 +22,7 @@ from regcheck.plan import Request, Target, check_deviations, named_apart, select
 from regcheck.verdict import Cell, Report, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from regcheck.property import Property
 
@@ -137,16 +137,15 @@ class Run:
 
     def verify(self) -> Report:
         """Run it. Raises UsageError; KeyboardInterrupt ends it early with what it has."""
-        catalogue = registry.properties()
+        catalogue = registry.catalogue()
         self.problems += catalogue.problems
-        laws = select(self.request, catalogue.items)
-        stock = registry.stock()
-        targets = targets_of(self.request, stock, registry.adapters())
+        laws = select(self.request, catalogue.properties)
+        targets = targets_of(self.request, registry.entries(registry.IMPLEMENTATIONS), registry.adapters())
         self._save(force=True)
         court = Court(self.request.jobs or max(1, min(os.cpu_count() or 1, 8)))
         clean = False
         try:
-            units = self._probe(court, targets, catalogue.items, laws)
+            units = self._probe(court, targets, catalogue.properties, laws)
             self._judge(court, units)
             clean = True
         except KeyboardInterrupt:
@@ -160,7 +159,7 @@ class Run:
     # --- finding implementations
 
     def _probe(
-        self, court: Court, targets: list[Target], properties: dict[str, Property], laws: list[Property]
+        self, court: Court, targets: list[Target], properties: Mapping[str, Property], laws: list[Property]
     ) -> list[dict[str, Any]]:
         pythons = self.request.pythons or (sys.executable,)
         self.environments = [{"id": i} for i in range(len(pythons))]
