@@ -245,8 +245,9 @@ class CellJudge:
             if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
                 raise OutOfTime
 
-        plan = Plan(self.session.family, dtype, self.settings.profile, self.session.declares)
-        _generate_cases(self.prop.cases(plan), visit, fixed or max(budget, MIN_EXAMPLES), self._seed(dtype))
+        seed = self._seed(dtype)
+        plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
+        _generate_cases(self.prop.cases(plan), visit, fixed or max(budget, MIN_EXAMPLES), seed)
         return failing[0] if failing else None
 
     def _seed(self, dtype: str) -> int:
