@@ -121,6 +121,8 @@ class CellJudge:
     def judge(self) -> Judgement:
         """The verdict, whatever happens."""
         try:
+            # A fork costs milliseconds, and makes the cell's own history the whole history.
+            self.session.renew()
             return self._judge()
         except CheckerError as error:
             return self._cell("inconclusive", f"the checker raised: {error}")
@@ -243,8 +245,9 @@ class CellJudge:
             if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
                 raise OutOfTime
 
-        plan = Plan(self.session.family, dtype, self.settings.profile, self.session.declares)
-        _generate_cases(self.prop.cases(plan), visit, fixed or max(budget, MIN_EXAMPLES), self._seed(dtype))
+        seed = self._seed(dtype)
+        plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
+        _generate_cases(self.prop.cases(plan), visit, fixed or max(budget, MIN_EXAMPLES), seed)
         return failing[0] if failing else None
 
     def _seed(self, dtype: str) -> int:
