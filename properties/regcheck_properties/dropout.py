@@ -5,15 +5,27 @@ Srivastava et al., "Dropout: a simple way to prevent neural networks from overfi
 
 from __future__ import annotations
 
-import itertools
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck import Evidence, holds, prop, same_bits, statistical, within
+from regcheck import Evidence, holds, prop, same_bits, within
 from regcheck.cases import dropout as cases
-from regcheck.families import DropoutConfig
+from regcheck_properties.dropout_masks import (
+    SQUARE,
+    expectation_preserved,
+    fresh,
+    fresh_mask,
+    kept,
+    mask,
+    mask_independence,
+    random_stream,
+    rate,
+    replayed,
+    reseed_replays,
+    seed_of,
+    seeds_differ,
+)
 
 if TYPE_CHECKING:
     from regcheck import Case, Layers
@@ -21,35 +33,25 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-CHUNK = (512, 128)  # one call of a sequential test
-EFFECT = 0.01  # smallest deviation of a rate that is found, in standard deviations √(p(1 − p)) of one draw
-RESOLUTION = 2.0**-16  # a rate realised by whole numbers of 16 bits is the rate
-VOLUME, CALLS = (16, 8, 17, 31), 8  # what independence is judged on: finds a correlation of 0.03 with power 0.999
-LAGS = range(1, 65)
-_TINY = 2.0**-1000  # nothing but equality is within this bound
-EXACT_SHAPE = (64, 64)  # two independent masks of this size agree with probability below 1e-400
-
-
-def _fresh(layers: Layers, case: Case, rate: float | None = None) -> HostedLayer:
-    """A new layer, its stream restarted where it can be, so that a stored case replays."""
-    layer = layers.make(case.config if rate is None else DropoutConfig(rate), case.dtype)
-    if "seed" in layer.capabilities():
-        layer.seed(_seed(case))
-    return layer
-
-
-def _seed(case: Case) -> int:
-    return int(case.values["seed"]) % 2**31
-
-
-def _kept(y: Array, x: Array) -> Array:
-    """Where `y` is not 0; everywhere if its shape is wrong, which the comparison that follows shows."""
-    return y != 0 if y.shape == x.shape else np.ones(x.shape, dtype=bool)
-
-
-def _mask(layer: HostedLayer, x: Array) -> Array:
-    """Where a training call keeps entries of `x`, which has no zeros."""
-    return _kept(layer.forward(x, training=True), x)
+__all__ = [
+    "backward_mask",
+    "dropped_nonfinite",
+    "expectation_preserved",
+    "fresh_mask",
+    "inference_identity",
+    "linear_on_mask",
+    "mask_independence",
+    "mask_independent_of_values",
+    "mask_order",
+    "one_factor",
+    "random_stream",
+    "rate",
+    "rate_one_zero",
+    "rate_zero_identity",
+    "reseed_replays",
+    "seeds_differ",
+    "support",
+]
 
 
 def _scaled(x: Array, kept: Array, rate: float) -> Array:
@@ -85,8 +87,8 @@ def _masked(y: Array, x: Array, kept: Array, case: Case, what: str = "") -> Evid
 def support(layers: Layers, case: Case) -> Evidence:
     """In training every output is 0 or x/(1 − p), to three roundings."""
     x = case["x"]
-    y = _fresh(layers, case).forward(x, training=True)
-    return _masked(y, x, _kept(y, x), case, "x′")
+    y = fresh(layers, case).forward(x, training=True)
+    return _masked(y, x, kept(y, x), case, "x′")
 
 
 @prop(
@@ -98,59 +100,13 @@ def support(layers: Layers, case: Case) -> Evidence:
 )
 def one_factor(layers: Layers, case: Case) -> list[Evidence]:
     """All kept entries are multiplied by one and the same factor, in every call."""
-    x, layer, ones = cases.nonzero(case["x"]), _fresh(layers, case), np.ones(EXACT_SHAPE, case.dtype)
+    x, layer, ones = cases.nonzero(case["x"]), fresh(layers, case), np.ones(SQUARE, case.dtype)
     calls = [layer.forward(ones, training=True) for _ in range(2)]
     factor = np.max(calls[0])
     found = [holds((y == 0) | (y == factor), factor, y, what="x′ for x = 1") for y in calls]
     y = layer.forward(x, training=True)
-    expected = np.where(_kept(y, x), x.astype(np.longdouble) * factor, 0)
+    expected = np.where(kept(y, x), x.astype(np.longdouble) * factor, 0)
     return [*found, within(y, expected, _roundings(3, expected, case.dtype), dims=case.dims["x"], what="x′")]
-
-
-@prop(
-    "dropout.rate",
-    cases=cases.rates,
-    level="core",
-    kind="statistical",
-    statements=["5.1"],
-    formula="P(x′ᵢ = 0) = p",
-    examples=len(cases.STATISTICAL_RATES),
-)
-def rate(layers: Layers, case: Case) -> Evidence:
-    """Each entry is dropped with probability p: finds a rate that is off by 0.01·√(p(1 − p)) with power 0.999."""
-    layer, p = _fresh(layers, case), case.config.rate
-    return _sequential(layer, case, 1 - p, 1 - p, "share of kept entries")
-
-
-@prop(
-    "dropout.expectation-preserved",
-    cases=cases.rates,
-    level="core",
-    kind="statistical",
-    statements=["5.2", "5.3"],
-    formula="E[x′] = x, that is P(kept) = 1/s for the layer's own factor s",
-    examples=len(cases.STATISTICAL_RATES),
-)
-def expectation_preserved(layers: Layers, case: Case) -> Evidence:
-    """The mean of x′ is x: the layer's own factor is one over the share of entries that it keeps."""
-    layer = _fresh(layers, case)
-    y = layer.forward(np.ones(CHUNK, case.dtype), training=True)
-    factor = float(np.max(y)) if y.size else math.nan
-    if not (math.isfinite(factor) and factor > 0):
-        return holds(False, "a positive factor", factor, what="x′ for x = 1")
-    slack = 3 * float(np.finfo(case.dtype).eps) / 2
-    return _sequential(layer, case, (1 - slack) / factor, (1 + slack) / factor, "share of kept entries")
-
-
-def _sequential(layer: HostedLayer, case: Case, low: float, high: float, what: str) -> Evidence:
-    x, p = np.ones(CHUNK, case.dtype), case.config.rate
-
-    def draw() -> tuple[int, int]:
-        return int(np.count_nonzero(_mask(layer, x))), x.size
-
-    found = statistical.sequential_rate(draw, low - RESOLUTION, high + RESOLUTION, EFFECT * math.sqrt(p * (1 - p)))
-    error, expected = np.array(found.error), np.array((low + high) / 2)
-    return Evidence(error, expected, np.array(found.observed), what=f"{what} of {found.draws} draws")
 
 
 # --- where it does nothing, and where it drops everything
@@ -166,7 +122,7 @@ def _sequential(layer: HostedLayer, case: Case, low: float, high: float, what: s
 )
 def inference_identity(layers: Layers, case: Case) -> Evidence:
     """In inference dropout returns its input bit by bit, after training calls too."""
-    layer = _fresh(layers, case)
+    layer = fresh(layers, case)
     layer.forward(case["x"], training=True)
     return same_bits(layer.forward(case["x"], training=False), case["x"], dims=case.dims["x"], what="x′ in inference")
 
@@ -199,10 +155,10 @@ def rate_one_zero(layers: Layers, case: Case) -> list[Evidence]:
 
 def _exactly(layers: Layers, case: Case, result: Array, gradient: Array) -> list[Evidence]:
     """Evidence that a training call gives `result` and, where it is offered, the gradient `gradient`."""
-    layer, dims = _fresh(layers, case), case.dims["x"]
-    found = [within(layer.forward(case["x"], training=True), result, _TINY, dims=dims, what="x′")]
+    layer, dims = fresh(layers, case), case.dims["x"]
+    found = [within(layer.forward(case["x"], training=True), result, 0.0, dims=dims, what="x′")]
     if "backward" in layer.capabilities():
-        found.append(within(layer.backward(case["cotangent"])["x"], gradient, _TINY, dims=dims, what="dx"))
+        found.append(within(layer.backward(case["cotangent"])["x"], gradient, 0.0, dims=dims, what="dx"))
     return found
 
 
@@ -218,20 +174,20 @@ def _exactly(layers: Layers, case: Case, result: Array, gradient: Array) -> list
 )
 def backward_mask(layers: Layers, case: Case) -> list[Evidence]:
     """The gradient passes through the forward pass's own mask, also where x is 0."""
-    layer, x, cotangent = _fresh(layers, case), cases.nonzero(case["x"]), case["cotangent"]
-    kept = _mask(layer, x)
-    found = [_masked(layer.backward(cotangent)["x"], cotangent, kept, case, "dx")]
-    if "seed" in layer.capabilities():
-        kept = _replayed(layer, case, np.ones_like(x))
-        _replayed(layer, case, case["x"])
-        found.append(_masked(layer.backward(cotangent)["x"], cotangent, kept, case, "dx, x with zeros"))
+    layer, x, cotangent = fresh(layers, case), cases.nonzero(case["x"]), case["cotangent"]
+    seen = mask(layer, x)
+    found = [_masked(layer.backward(cotangent)["x"], cotangent, seen, case, "dx")]
+    if _replays(layer, case):
+        seen = replayed(layer, case, np.ones_like(x))
+        replayed(layer, case, case["x"])
+        found.append(_masked(layer.backward(cotangent)["x"], cotangent, seen, case, "dx, x with zeros"))
     return found
 
 
-def _replayed(layer: HostedLayer, case: Case, x: Array) -> Array:
-    """The mask of a training call right after the case's seed."""
-    layer.seed(_seed(case))
-    return _mask(layer, x)
+def _replays(layer: HostedLayer, case: Case) -> bool:
+    """Whether the seed decides the mask; if not, `dropout.reseed-replays` says so."""
+    ones = np.ones(SQUARE, case.dtype)
+    return "seed" in layer.capabilities() and np.array_equal(replayed(layer, case, ones), replayed(layer, case, ones))
 
 
 @prop(
@@ -243,10 +199,10 @@ def _replayed(layer: HostedLayer, case: Case, x: Array) -> Array:
 )
 def linear_on_mask(layers: Layers, case: Case) -> Evidence:
     """On one mask dropout is additive; each term carries at most four roundings, so eight in all."""
-    layer, x, y = _fresh(layers, case), case["x"], case["cotangent"]
+    layer, x, y = fresh(layers, case), case["x"], case["cotangent"]
     results = []
     for v in (x, y, x + y):
-        layer.seed(_seed(case))
+        layer.seed(seed_of(case))
         results.append(layer.forward(v, training=True))
     if any(r.shape != x.shape for r in results):
         return same_bits(results[0], x, what="x′")
@@ -264,113 +220,13 @@ def linear_on_mask(layers: Layers, case: Case) -> Evidence:
 )
 def mask_independent_of_values(layers: Layers, case: Case) -> list[Evidence]:
     """The mask does not depend on the values of x."""
-    layer, x = _fresh(layers, case), case["x"]
-    kept = _replayed(layer, case, np.ones_like(x))
+    layer, x = fresh(layers, case), case["x"]
+    expected = replayed(layer, case, np.ones_like(x))
     found = []
     for v in (x, cases.nonzero(-x), cases.nonzero(case["cotangent"])):
-        seen = _replayed(layer, case, v)
-        found.append(holds((seen == kept) | (v == 0), kept, seen, dims=case.dims["x"], what="kept"))
+        seen = replayed(layer, case, v)
+        found.append(holds((seen == expected) | (v == 0), expected, seen, dims=case.dims["x"], what="kept"))
     return found
-
-
-# --- seeds and calls
-
-
-def _masks(layer: HostedLayer, count: int, case: Case, shape: tuple[int, ...] = EXACT_SHAPE) -> list[Array]:
-    ones = np.ones(shape, case.dtype)
-    return [_mask(layer, ones) for _ in range(count)]
-
-
-def _all_differ(masks: list[Array], what: str) -> list[Evidence]:
-    pairs = itertools.combinations(masks, 2)
-    return [holds(not np.array_equal(a, b), "another mask", "the same mask", what=what) for a, b in pairs]
-
-
-@prop(
-    "dropout.fresh-mask",
-    cases=cases.middling_rates,
-    level="lifecycle",
-    statements=["5.1"],
-    formula="mask of call i ≠ mask of call j",
-    kind="exact",
-    examples=6,
-)
-def fresh_mask(layers: Layers, case: Case) -> list[Evidence]:
-    """Every training call draws a new mask, whatever lies between."""
-    layer = _fresh(layers, case)
-    masks = _masks(layer, 2, case)
-    layer.forward(np.ones(EXACT_SHAPE, case.dtype), training=False)
-    return _all_differ([*masks, *_masks(layer, 1, case)], "two calls")
-
-
-@prop(
-    "dropout.reseed-replays",
-    cases=cases.batches,
-    level="lifecycle",
-    statements=["5.1"],
-    formula="seed(s); mask, mask, … is the same sequence each time",
-    kind="exact",
-)
-def reseed_replays(layers: Layers, case: Case) -> list[Evidence]:
-    """The same seed gives the same sequence of masks again, whatever was called before."""
-    layer, x = layers.make(case.config, case.dtype), cases.nonzero(case["x"])
-    layer.seed(_seed(case))
-    first = [layer.forward(x, training=True) for _ in range(2)]
-    layer.forward(x, training=False)
-    layer.seed(_seed(case))
-    again = [layer.forward(x, training=True) for _ in range(2)]
-    return [same_bits(b, a, dims=case.dims["x"], what="x′ replayed") for a, b in zip(first, again, strict=True)]
-
-
-@prop(
-    "dropout.seeds-differ",
-    cases=cases.middling_rates,
-    level="lifecycle",
-    statements=["5.1"],
-    formula="mask after seed s ≠ mask after seed t",
-    kind="exact",
-    examples=4,
-)
-def seeds_differ(layers: Layers, case: Case) -> list[Evidence]:
-    """Different seeds give different masks: neighbours, and seeds that differ in a high bit."""
-    layer, s = layers.make(case.config, case.dtype), _seed(case) % 2**28
-    masks = []
-    for seed in (s, s + 1, s ^ 1 << 16, s ^ 1 << 29):
-        layer.seed(seed)
-        masks += _masks(layer, 1, case)
-    return _all_differ(masks, "two seeds")
-
-
-@prop(
-    "dropout.mask-independence",
-    cases=cases.independence,
-    level="core",
-    kind="statistical",
-    statements=["5.1"],
-    formula="mask entries are independent: lags 1…64, along every axis, between calls and seeds",
-    examples=2,
-)
-def mask_independence(layers: Layers, case: Case) -> list[Evidence]:
-    """Mask entries are independent along memory and every axis, between calls and between seeds."""
-    layer = _fresh(layers, case)
-    masks = _masks(layer, CALLS, case, VOLUME)
-    flat, half = np.concatenate([m.ravel() for m in masks]), masks[0].size // 2
-    lags = {lag: f"lag {lag}" for lag in LAGS}
-    lags |= {k * math.prod(VOLUME[i + 1 :]): f"{k} along axis {i}" for i in range(3) for k in (1, 2, 3)}
-    lags |= {k * masks[0].size: f"{k} calls apart" for k in (1, 2, 3)}
-    found = [statistical.strongest((name, *p) for lag, name in lags.items() for p in statistical.at_lag(flat, lag))]
-    found.append(statistical.strongest_shift(masks[0], masks[1]))
-    found.append(statistical.strongest_shift(flat[:half], flat[half : 2 * half]))
-    if "seed" in layer.capabilities():
-        layer.seed(_seed(case) + 1)
-        found.append(statistical.strongest_shift(masks[0], _masks(layer, 1, case, VOLUME)[0]))
-    kinds = ("", "next call, ", "second half, ", "next seed, ")
-    return [_correlation(f, kind) for f, kind in zip(found, kinds, strict=False)]
-
-
-def _correlation(found: statistical.Dependence, kind: str) -> Evidence:
-    what = f"correlation, {kind}{found.where}"
-    return Evidence(np.array(found.error), np.array(0.0), np.array(found.correlation), what=what)
 
 
 # --- conventions
@@ -386,7 +242,7 @@ def _correlation(found: statistical.Dependence, kind: str) -> Evidence:
 def dropped_nonfinite(layers: Layers, case: Case) -> Evidence:
     """A dropped infinity or NaN gives 0 or NaN, as declared in `dropped_nonfinite`."""
     x, zero = case["x"], layers.declared("dropped_nonfinite") == "zero"
-    y = _fresh(layers, case).forward(x, training=True)
+    y = fresh(layers, case).forward(x, training=True)
     if y.shape != x.shape:
         return same_bits(y, x, what="x′")
     dropped = y == 0 if zero else np.isnan(y)
@@ -396,22 +252,16 @@ def dropped_nonfinite(layers: Layers, case: Case) -> Evidence:
 
 
 @prop(
-    "dropout.random-stream-as-declared",
-    cases=cases.middling_rates,
-    level="lifecycle",
-    formula="another layer's calls change this layer's masks iff `random_stream` is `process`",
+    "dropout.mask-order-as-declared",
+    cases=cases.matrices,
+    level="interface",
     kind="exact",
-    examples=4,
+    formula="entry (i, j) has the same mask in any layout (`logical`), or the k-th entry in memory has (`memory`)",
 )
-def random_stream(layers: Layers, case: Case) -> Evidence:
-    """A layer's masks depend on another layer's calls if `random_stream` is declared `process`, else not."""
-    layer, other = layers.make(case.config, case.dtype), layers.make(case.config, case.dtype)
-    layer.seed(_seed(case))
-    alone = _masks(layer, 2, case)[1]
-    layer.seed(_seed(case))
-    _masks(layer, 1, case)
-    _masks(other, 1, case)
-    same = np.array_equal(_masks(layer, 1, case)[0], alone)
-    words = {True: "the same mask", False: "another mask"}
-    own = layers.declared("random_stream") == "own"
-    return holds(same == own, words[own], words[same], what="mask after another layer's call")
+def mask_order(layers: Layers, case: Case) -> Evidence:
+    """One seed gives one mask, by position or by place in memory, as declared in `mask_order`."""
+    layer, x = layers.make(case.config, case.dtype), cases.nonzero(case["x"])
+    logical = layers.declared("mask_order") == "logical"
+    expected = replayed(layer, case, x) if logical else replayed(layer, case, np.ascontiguousarray(x.T)).T
+    seen = replayed(layer, case, np.asfortranarray(x))
+    return holds(seen == expected, expected, seen, dims=case.dims["x"], what="kept in Fortran order")

@@ -38,6 +38,11 @@ def batches(plan: Plan) -> st.SearchStrategy[Case]:
     return st.builds(_batch, st.just(plan.dtype), st.sampled_from(RATES), shapes, SEEDS)
 
 
+def matrices(plan: Plan) -> st.SearchStrategy[Case]:
+    """As `batches`, with two axes."""
+    return batches(plan).filter(lambda case: case["x"].ndim == 2)
+
+
 def batches_at(rate: float) -> Any:
     """The strategy of `batches` at one rate, 0 or 1."""
 
