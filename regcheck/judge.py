@@ -210,7 +210,8 @@ class CellJudge:
                     continue
                 trial = {**self.prop.document, convention: value}
                 outcome = evaluate(self.prop, finding.case, self.session, trial)
-                if outcome.violation is None and outcome.cases:
+                # A value that only takes the case out of the law's domain explains nothing.
+                if outcome.violation is None and outcome.ill_conditioned <= finding.outcome.ill_conditioned:
                     return f"matches {convention}={value}; declare it if that is intended"
         return ""
 
