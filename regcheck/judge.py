@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase
 from regcheck import shrink
 from regcheck.errors import WorkerError
 from regcheck.evaluate import CheckerError, Outcome, evaluate
-from regcheck.families import FAMILIES
+from regcheck.families import FAMILIES, WIDENING
 from regcheck.implementation import DTYPES
 from regcheck.property import Plan, Property
 from regcheck.verdict import Cell, Verdict, Witness, number
@@ -206,7 +206,7 @@ class CellJudge:
             return ""
         for convention, values in FAMILIES[self.session.family].conventions.items():
             for value in values:
-                if value == self.session.declared(convention):
+                if convention in WIDENING or value == self.session.declared(convention):
                     continue
                 trial = {**self.prop.document, convention: value}
                 outcome = evaluate(self.prop, finding.case, self.session, trial)
