@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import zlib
@@ -21,7 +22,7 @@ from regcheck.verdict import Cell, Verdict, Witness, number
 from regcheck.witness import witness_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from regcheck.case import Case
     from regcheck.host import Session
@@ -120,6 +121,8 @@ class CellJudge:
     def judge(self) -> Judgement:
         """The verdict, whatever happens."""
         try:
+            # A fork costs milliseconds, and makes the cell's own history the whole history.
+            self.session.renew()
             return self._judge()
         except CheckerError as error:
             return self._cell("inconclusive", f"the checker raised: {error}")
@@ -242,8 +245,9 @@ class CellJudge:
             if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
                 raise OutOfTime
 
-        plan = Plan(self.session.family, dtype, self.settings.profile, self.session.declares)
-        _generate_cases(self.prop.cases(plan), visit, fixed or max(budget, MIN_EXAMPLES), self._seed(dtype))
+        seed = self._seed(dtype)
+        plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
+        _generate_cases(self.prop.cases(plan), visit, fixed or max(budget, MIN_EXAMPLES), seed)
         return failing[0] if failing else None
 
     def _seed(self, dtype: str) -> int:
@@ -257,11 +261,11 @@ class CellJudge:
         if self.prop.kind == "statistical" and outcome.fault is None:
             return self._recur_independently(case)
         index = outcome.violation.index if outcome.violation else {}
-        for candidate in dict.fromkeys((_Same(shrink.alone(case, index)), _Same(case))):
-            self.session.renew()
-            again = evaluate(self.prop, candidate.case, self.session)
+        single = shrink.alone(case, index)
+        for candidate in [case] if single is case else [single, case]:
+            again = self._once_more(candidate, outcome)
             if again.same_kind(outcome):
-                return Finding(candidate.case, again)
+                return Finding(candidate, again)
         self.session.renew()
         history = tuple(self.tally.history[:-1])
         for earlier in history:
@@ -288,21 +292,36 @@ class CellJudge:
             return finding
         outcome = finding.outcome
         kind = outcome.fault.kind if outcome.fault else "value"
-        patience = self.session.timeout
-        if kind == "hung":
-            self.session.timeout = min(patience, HANG_SHRINK_SECONDS)
 
         def fails(case: Case) -> bool:
             return evaluate(self.prop, case, self.session).same_kind(outcome)
 
-        try:
+        with self._impatient(outcome):
             small = shrink.shrink(finding.case, fails, min(SHRINK_CALLS[kind], calls or SHRINK_CALLS[kind]))
+        # A cut that a shorter time limit, or a worn worker, made look like a failure is not reported.
+        for case in (small, finding.case):
+            self.session.renew()
+            last = evaluate(self.prop, case, self.session)
+            if last.same_kind(outcome):
+                return Finding(case, last)
+        msg = f"a failure did not recur: {outcome.violation.observed if outcome.violation else ''}"
+        raise NotRecurring(msg)
+
+    def _once_more(self, case: Case, outcome: Outcome) -> Outcome:
+        """The case again on a fresh worker; a hang is confirmed with the full limit only when it is smallest."""
+        self.session.renew()
+        with self._impatient(outcome):
+            return evaluate(self.prop, case, self.session)
+
+    @contextlib.contextmanager
+    def _impatient(self, outcome: Outcome) -> Iterator[None]:
+        patience = self.session.timeout
+        if outcome.fault is not None and outcome.fault.kind == "hung":
+            self.session.timeout = min(patience, HANG_SHRINK_SECONDS)
+        try:
+            yield
         finally:
             self.session.timeout = patience
-        self.session.renew()
-        last = evaluate(self.prop, small, self.session)
-        # A cut that a shorter time limit, or a worn worker, made look like a failure is not reported.
-        return Finding(small, last) if last.same_kind(outcome) else finding
 
     # --- the record
 
@@ -331,19 +350,6 @@ class CellJudge:
             output=self.session.output if verdict == "failed" else "",
         )
         return Judgement(cell, finding)
-
-
-class _Same:
-    """A case that compares by identity, so that the same batch is not tried twice."""
-
-    def __init__(self, case: Case) -> None:
-        self.case = case
-
-    def __hash__(self) -> int:
-        return id(self.case)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.case is self.case
 
 
 def _names_fault(reason: str, outcome: Outcome) -> bool:

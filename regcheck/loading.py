@@ -133,13 +133,12 @@ def _adapter(name: str) -> Any:
 
 
 def framework_of(native: object, implementation: Implementation) -> str:
-    """The adapter's name for a native object: plain first, then the class's roots, then what was declared."""
+    """The adapter's name for a native object: the class's roots, plain, what was declared."""
+    root = _framework_root(native)
+    if root is not None:
+        return root
     if _adapter("plain").adapts(native):
         return "plain"
-    for cls in type(native).__mro__:
-        root = cls.__module__.partition(".")[0]
-        if root in ADAPTERS:
-            return root
     if implementation.framework is not None and callable(native):
         return implementation.framework
     msg = (
@@ -147,6 +146,11 @@ def framework_of(native: object, implementation: Implementation) -> str:
         f"plain protocol or an object of {', '.join(ADAPTERS)}. Return one of these, or give framework=."
     )
     raise TypeError(msg)
+
+
+def _framework_root(native: object) -> str | None:
+    roots = (cls.__module__.partition(".")[0] for cls in type(native).__mro__)
+    return next((root for root in roots if root in ADAPTERS), None)
 
 
 def build(implementation: Implementation, config: Any, dtype: str) -> tuple[Layer, str]:

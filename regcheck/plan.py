@@ -13,9 +13,10 @@ from regcheck.errors import UsageError
 from regcheck.families import FAMILIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from regcheck.property import Property
+    from regcheck.registry import Entry
 
 PROFILES = ("quick", "default", "thorough")
 
@@ -53,12 +54,18 @@ class Target:
     stock: bool = False
 
 
-def targets_of(request: Request, stock: Mapping[str, str], adapters: Mapping[str, str]) -> list[Target]:
-    """The request's targets, or every stock module when it names none. Raises UsageError."""
+def targets_of(request: Request, entries: Sequence[Entry], adapters: Mapping[str, str]) -> list[Target]:
+    """The request's targets, or every installed entry point when it names none. Raises UsageError."""
     if not request.targets:
+        counts = Counter(entry.name for entry in entries)
         return [
-            Target(name, {"kind": "module", "name": module}, name if name in adapters else "plain", stock=True)
-            for name, module in stock.items()
+            Target(
+                entry.name if counts[entry.name] == 1 else f"{entry.distribution}:{entry.name}",
+                entry.source(),
+                entry.name if entry.name in adapters else "plain",
+                stock=True,
+            )
+            for entry in entries
         ]
     return [_target(text, request.family) for text in dict.fromkeys(request.targets)]
 

@@ -81,19 +81,21 @@ class Server:
         settings = {"adapters": registry.adapters(), "preload": list(preload), "path": _path()}
         package = str(Path(__file__).resolve().parent)
         command = [python, "-c", BOOTSTRAP, package, str(theirs.fileno()), json.dumps(settings)]
-        self.process = subprocess.Popen(  # noqa: S603  (the interpreter that the user named)
-            command,
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, **ENVIRONMENT},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
         self.control = ours
         self.control.settimeout(START_SECONDS)
-        self.versions = self._greeting()
+        try:
+            self.process = _spawn(command, theirs.fileno())
+        except OSError as error:
+            ours.close()
+            msg = f"{python!r} cannot be started: {error.strerror}. Expected a Python interpreter. Check the path."
+            raise WorkerError(msg) from error
+        finally:
+            theirs.close()
+        try:
+            self.versions = self._greeting()
+        except WorkerError:
+            self.close()
+            raise
 
     def _greeting(self) -> dict[str, str]:
         answer = self._line()
@@ -147,6 +149,18 @@ class Server:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def _spawn(command: list[str], control: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  (the interpreter that the user named)
+        command,
+        pass_fds=[control],
+        env={**os.environ, **ENVIRONMENT},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _path() -> list[str]:

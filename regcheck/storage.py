@@ -62,5 +62,6 @@ def array_from_json(data: dict[str, Any]) -> np.ndarray[Any, Any]:
     raw = base64.b64decode(data["bytes"], validate=True)
     values = np.frombuffer(raw, dtype=data["dtype"]).reshape(data["shape"])
     array = rebuild(values, data["strides"])
-    array.flags.writeable = bool(data["writable"])
+    if not data["writable"]:
+        array.flags.writeable = False
     return array

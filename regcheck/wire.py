@@ -101,7 +101,8 @@ def _decode_array(description: list[Any], payload: memoryview, offset: int) -> t
     end = offset + count * dtype.itemsize
     flat = np.frombuffer(payload[offset:end], dtype=dtype)
     array = rebuild(flat.reshape(shape), strides)
-    array.flags.writeable = bool(writable)
+    if not writable:
+        array.flags.writeable = False
     return array, end
 
 

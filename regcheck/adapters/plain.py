@@ -27,7 +27,7 @@ def versions() -> dict[str, str]:
     return {"numpy": np.__version__}
 
 
-def recognises(native: object) -> bool:
+def adapts(native: object) -> bool:
     """Whether `native` speaks the plain protocol: a telling method, and `parameters` absent or a dict."""
     if isinstance(native, type) or not isinstance(getattr(native, "parameters", {}), dict):
         return False
@@ -39,7 +39,7 @@ def adapt(native: object, implementation: Implementation, config: Any, dtype: st
 
     Raises TypeError if `native` does not speak the protocol.
     """
-    if not recognises(native):
+    if not adapts(native):
         msg = (
             f"{type(native).__name__} is no plain layer. Expected an object with forward(x, training), value(w), "
             "minimise(A, b), step(w, gradient) or log_density(w); its `parameters`, if any, are a dict."
@@ -76,7 +76,7 @@ class _Plain(Layer):
         tolerance = getattr(self.native, "tolerance", None)
         if tolerance is None:
             return None
-        if not isinstance(tolerance, numbers.Real) or isinstance(tolerance, bool):
+        if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real):
             raise WrongReturn(_wrong("tolerance", "a float or None", tolerance))
         return float(tolerance)
 

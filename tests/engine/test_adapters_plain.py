@@ -21,7 +21,7 @@ class Affine:
         self.state = {"running_mean": np.zeros(3)}
         self.x = np.zeros(3)
 
-    def forward(self, x: Array, training: bool, /) -> Array:
+    def forward(self, x: Array, training: bool, /) -> Array:  # noqa: FBT001
         self.x = x
         return x * self.parameters["g"] + training
 
@@ -51,7 +51,7 @@ def test_names_map_the_layers_own_keys_to_canonical_ones() -> None:
     layer = adapt(native, names={"scale": "g"})
     layer.assign_parameters({"scale": np.array([1.0, 2.0, 3.0])})
     assert set(layer.parameters()) == {"scale"}
-    assert layer.forward(np.ones((2, 3)), True)[0].tolist() == [2.0, 3.0, 4.0]
+    assert layer.forward(np.ones((2, 3)), training=True)[0].tolist() == [2.0, 3.0, 4.0]
     assert layer.backward(np.ones((2, 3)))["scale"].tolist() == [2.0, 2.0, 2.0]
 
 
@@ -85,7 +85,7 @@ def test_parameters_and_state_read_are_copies() -> None:
 
 def test_arrays_pass_through_uncopied() -> None:
     x = np.ones((2, 3))
-    assert adapt(Returning(x)).forward(x, False) is x
+    assert adapt(Returning(x)).forward(x, training=False) is x
 
 
 def test_only_what_the_object_has_is_offered() -> None:
@@ -102,7 +102,7 @@ def test_a_result_that_is_no_array_of_numbers_is_refused(result: object) -> None
     layer = adapt(Returning(result))
     w = np.ones(3)
     for call in (
-        lambda: layer.forward(w, True),
+        lambda: layer.forward(w, training=True),
         lambda: layer.backward(w),
         lambda: layer.gradient(w),
         lambda: layer.prox(w, 0.1),
@@ -158,6 +158,6 @@ class ModuleLike:
 
 @pytest.mark.parametrize("native", [ModuleLike(), object(), Affine, None, 3])
 def test_other_objects_are_refused_in_one_sentence(native: object) -> None:
-    assert not plain.recognises(native)
+    assert not plain.adapts(native)
     with pytest.raises(TypeError, match="is no plain layer"):
         adapt(native)
