@@ -138,7 +138,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     from regcheck import registry  # noqa: PLC0415  (loads the catalogue, once something is parametrised)
     from regcheck.errors import UsageError  # noqa: PLC0415
 
-    docket.laws = docket.laws or registry.properties().items
+    docket.laws = docket.laws or registry.catalogue().properties
     order: Order = mark.args[0]
     try:
         items = _items(order, docket.laws)
