@@ -66,11 +66,12 @@ class Layers(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a strategy of cases is asked for: family, dtype and the largest batch."""
+    """What a strategy of cases is asked for; `seed` differs from run to run, for laws that cover a fixed list."""
 
     family: str
     dtype: str
     profile: str = "default"
+    seed: int = 0
     declares: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,0 +1,241 @@
+"""Laws of dropout's randomness: how often it drops, what its seed decides, and that no entry knows of another.
+
+`dropout` takes these laws in, so that the family has one list.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regcheck import Evidence, holds, prop, same_bits, statistical
+from regcheck.cases import dropout as cases
+
+if TYPE_CHECKING:
+    from regcheck import Case, Layers
+    from regcheck.host import HostedLayer
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+CHUNK = (512, 128)  # one call of a sequential test
+EFFECT = 0.01  # smallest deviation of a rate that is found, in standard deviations √(p(1 − p)) of one draw
+RESOLUTION = 2.0**-16  # a rate realised by whole numbers of 16 bits is the rate
+VOLUME, CALLS = (16, 8, 17, 31), 8  # what independence is judged on: finds a correlation of 0.03 with power 0.999
+LAGS = range(1, 65)
+SQUARE = (64, 64)  # two independent masks of this size agree with probability below 1e-400
+
+
+def fresh(layers: Layers, case: Case) -> HostedLayer:
+    """A new layer, its stream restarted where it can be, so that a stored case replays."""
+    layer = layers.make(case.config, case.dtype)
+    if "seed" in layer.capabilities():
+        layer.seed(seed_of(case))
+    return layer
+
+
+def seed_of(case: Case) -> int:
+    """The case's seed, in the 31 bits that every library takes."""
+    return int(case.values["seed"]) % 2**31
+
+
+def kept(y: Array, x: Array) -> Array:
+    """Where `y` is not 0; everywhere if its shape is wrong, which `common.shape` shows."""
+    return y != 0 if y.shape == x.shape else np.ones(x.shape, dtype=bool)
+
+
+def mask(layer: HostedLayer, x: Array) -> Array:
+    """Where a training call keeps entries of `x`, which has no zeros."""
+    return kept(layer.forward(x, training=True), x)
+
+
+def replayed(layer: HostedLayer, case: Case, x: Array) -> Array:
+    """The mask of a training call right after the case's seed."""
+    layer.seed(seed_of(case))
+    return mask(layer, x)
+
+
+def masks(layer: HostedLayer, count: int, case: Case, shape: tuple[int, ...] = SQUARE) -> list[Array]:
+    """The masks of so many training calls."""
+    ones = np.ones(shape, case.dtype)
+    return [mask(layer, ones) for _ in range(count)]
+
+
+# --- how often
+
+
+@prop(
+    "dropout.rate",
+    cases=cases.rates,
+    level="core",
+    kind="statistical",
+    statements=["5.1"],
+    formula="P(x′ᵢ = 0) = p",
+    source="Wald 1945, Sequential tests of statistical hypotheses",
+    examples=len(cases.STATISTICAL_RATES),
+)
+def rate(layers: Layers, case: Case) -> Evidence:
+    """Each entry is dropped with probability p: finds a rate that is off by 0.01·√(p(1 − p)) with power 0.999."""
+    keep = 1 - case.config.rate
+    return _sequential(fresh(layers, case), case, keep, keep)
+
+
+@prop(
+    "dropout.expectation-preserved",
+    cases=cases.rates,
+    level="core",
+    kind="statistical",
+    statements=["5.2", "5.3"],
+    formula="E[x′] = x, that is P(kept) = 1/s for the layer's own factor s",
+    examples=len(cases.STATISTICAL_RATES),
+)
+def expectation_preserved(layers: Layers, case: Case) -> Evidence:
+    """The mean of x′ is x: the layer's own factor is one over the share of entries that it keeps."""
+    layer = fresh(layers, case)
+    y = layer.forward(np.ones(CHUNK, case.dtype), training=True)
+    factor = float(np.max(y)) if y.size else math.nan
+    if not 0 < factor < math.inf:
+        return holds(condition=False, expected="a positive factor", observed=factor, what="x′ for x = 1")
+    slack = 3 * float(np.finfo(case.dtype).eps) / 2  # the factor's own three roundings
+    return _sequential(layer, case, (1 - slack) / factor, (1 + slack) / factor)
+
+
+def _sequential(layer: HostedLayer, case: Case, low: float, high: float) -> Evidence:
+    """Evidence that entries are kept at a rate in [low, high]."""
+    p, ones = case.config.rate, np.ones(CHUNK, case.dtype)
+
+    def draw() -> tuple[int, int]:
+        return int(np.count_nonzero(mask(layer, ones))), ones.size
+
+    found = statistical.sequential_rate(draw, low - RESOLUTION, high + RESOLUTION, EFFECT * math.sqrt(p * (1 - p)))
+    expected, what = np.array((low + high) / 2), f"share of kept entries, {found.draws} draws at p = {p}"
+    return Evidence(np.array(found.error), expected, np.array(found.observed), what=what)
+
+
+# --- seeds and calls
+
+
+def _all_differ(drawn: list[Array], what: str) -> list[Evidence]:
+    pairs = itertools.combinations(drawn, 2)
+    return [holds(not np.array_equal(a, b), "another mask", "the same mask", what=what) for a, b in pairs]
+
+
+@prop(
+    "dropout.fresh-mask",
+    cases=cases.middling_rates,
+    level="lifecycle",
+    kind="exact",
+    statements=["5.1"],
+    formula="mask of call i ≠ mask of call j",
+    examples=6,
+)
+def fresh_mask(layers: Layers, case: Case) -> list[Evidence]:
+    """Every training call draws a new mask, whatever lies between."""
+    layer = fresh(layers, case)
+    first = masks(layer, 2, case)
+    layer.forward(np.ones(SQUARE, case.dtype), training=False)
+    return _all_differ([*first, *masks(layer, 1, case)], "two calls")
+
+
+@prop(
+    "dropout.reseed-replays",
+    cases=cases.batches,
+    level="lifecycle",
+    kind="exact",
+    statements=["5.1"],
+    formula="seed(s); mask, mask, … is the same sequence each time",
+)
+def reseed_replays(layers: Layers, case: Case) -> list[Evidence]:
+    """The same seed gives the same sequence of masks again, whatever was called before."""
+    layer, x = layers.make(case.config, case.dtype), cases.nonzero(case["x"])
+    layer.seed(seed_of(case))
+    first = [layer.forward(x, training=True) for _ in range(2)]
+    layer.forward(x, training=False)
+    layer.seed(seed_of(case))
+    again = [layer.forward(x, training=True) for _ in range(2)]
+    return [same_bits(b, a, dims=case.dims["x"], what="x′ replayed") for a, b in zip(first, again, strict=True)]
+
+
+@prop(
+    "dropout.seeds-differ",
+    cases=cases.middling_rates,
+    level="lifecycle",
+    kind="exact",
+    statements=["5.1"],
+    formula="mask after seed s ≠ mask after seed t",
+    examples=4,
+)
+def seeds_differ(layers: Layers, case: Case) -> list[Evidence]:
+    """Different seeds give different masks: neighbours, and seeds that differ in a high bit."""
+    layer, s = layers.make(case.config, case.dtype), seed_of(case) % 2**28
+    drawn = []
+    for seed in (s, s + 1, s ^ 1 << 16, s ^ 1 << 29):
+        layer.seed(seed)
+        drawn += masks(layer, 1, case)
+    return _all_differ(drawn, "two seeds")
+
+
+@prop(
+    "dropout.random-stream-as-declared",
+    cases=cases.middling_rates,
+    level="lifecycle",
+    kind="exact",
+    formula="another layer's calls change this layer's masks iff `random_stream` is `process`",
+    examples=4,
+)
+def random_stream(layers: Layers, case: Case) -> Evidence:
+    """A layer's masks depend on another layer's calls if `random_stream` is declared `process`, else not."""
+    layer, other = layers.make(case.config, case.dtype), layers.make(case.config, case.dtype)
+    layer.seed(seed_of(case))
+    alone = masks(layer, 2, case)[1]
+    replayed(layer, case, np.ones(SQUARE, case.dtype))
+    masks(other, 1, case)
+    same = np.array_equal(masks(layer, 1, case)[0], alone)
+    words = {True: "the same mask", False: "another mask"}
+    own = layers.declared("random_stream") == "own"
+    return holds(same == own, words[own], words[same], what="mask after another layer's call")
+
+
+# --- independence
+
+
+@prop(
+    "dropout.mask-independence",
+    cases=cases.independence,
+    level="core",
+    kind="statistical",
+    statements=["5.1"],
+    formula="mask entries are independent: lags 1…64, along every axis, between calls and seeds",
+    source="Hoeffding 1963, Probability inequalities for sums of bounded random variables, section 6",
+    examples=2,
+)
+def mask_independence(layers: Layers, case: Case) -> list[Evidence]:
+    """Mask entries are independent along memory and every axis, between calls and between seeds."""
+    layer = fresh(layers, case)
+    drawn = masks(layer, CALLS, case, VOLUME)
+    flat, half = np.concatenate([m.ravel() for m in drawn]), drawn[0].size // 2
+    pairs = ((where, a, b) for lag, where in _lags().items() for a, b in statistical.at_lag(flat, lag))
+    found = [_correlation(statistical.strongest(pairs), "")]
+    found.append(_correlation(statistical.strongest_shift(drawn[0], drawn[1]), "next call "))
+    found.append(_correlation(statistical.strongest_shift(flat[:half], flat[half : 2 * half]), "second half "))
+    if "seed" in layer.capabilities():
+        layer.seed(seed_of(case) + 1)
+        found.append(
+            _correlation(statistical.strongest_shift(drawn[0], masks(layer, 1, case, VOLUME)[0]), "next seed ")
+        )
+    return found
+
+
+def _lags() -> dict[int, str]:
+    """Distances in memory that are looked at, and what each means."""
+    strides = [math.prod(VOLUME[axis:]) for axis in range(len(VOLUME))]
+    steps = {k * stride: f"{k} along axis {axis}" for axis, stride in enumerate(strides[1:]) for k in (1, 2, 3)}
+    calls = {k * strides[0]: f"{k} calls apart" for k in (1, 2, 3)}
+    return {lag: f"lag {lag}" for lag in LAGS} | steps | calls
+
+
+def _correlation(found: statistical.Dependence, kind: str) -> Evidence:
+    what = f"correlation, {kind}{found.where}"
+    return Evidence(np.array(found.error), np.array(0.0), np.array(found.correlation), what=what)

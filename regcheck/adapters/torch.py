@@ -1,0 +1,314 @@
+"""PyTorch: modules, callables on tensors, optimiser factories and distributions as canonical layers.
+
+Arrays are handed over without a copy wherever PyTorch can hold their strides, and results are handed back as they are:
+what a layer does to its input, and a result that is a view of it, stay visible.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch.distributions import Distribution
+
+from regcheck.adapters import _names
+from regcheck.adapters._calls import Seeds, missing, refused, takes_seed, wrong
+from regcheck.families import FAMILIES
+from regcheck.layer import Array, Arrays, Layer, Missing, WrongReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from regcheck.implementation import Implementation
+
+# torch.nn.functional.dropout multiplies by the mask (0·∞ is NaN) and draws from the process' generator.
+DEFAULTS: dict[str, str] = {"dropped_nonfinite": "nan", "random_stream": "process"}
+
+
+def versions() -> dict[str, str]:
+    """Version of PyTorch, with its build."""
+    return {"torch": str(torch.__version__)}
+
+
+def prepare() -> None:
+    """One thread, before anything is computed: the last bits of gradients depend on the number of threads."""
+    torch.set_num_threads(1)
+    with contextlib.suppress(RuntimeError):  # already set, or something has run: then it stays
+        torch.set_num_interop_threads(1)
+    with warnings.catch_warnings():  # PyTorch warns of read-only memory once a process; we hand it over knowingly
+        warnings.simplefilter("ignore")
+        torch.from_numpy(np.broadcast_to(np.float32(0), 1))
+
+
+@contextlib.contextmanager
+def building(dtype: str) -> Iterator[None]:
+    """Call the factory under float64 as default dtype where that is judged, so that plain constants are not rounded."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64 if dtype == "float64" else before)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def adapt(native: object, implementation: Implementation, config: Any, dtype: str) -> Layer:
+    """The canonical view of a module, distribution, optimiser factory or callable on tensors.
+
+    Raises TypeError for anything else.
+    """
+    method = FAMILIES[implementation.family].method
+    if isinstance(native, torch.nn.Module):
+        native = native.to(getattr(torch, dtype))
+        if method == "forward":
+            return _Module(native, implementation, config)
+    if isinstance(native, Distribution) and method == "log_density":
+        return _Prior(native.log_prob)
+    if callable(native) and method in _KINDS:
+        return _KINDS[method](native)
+    expected = ("torch.nn.Module", "a callable on tensors", "a function params -> optimiser", "a distribution")
+    raise TypeError(refused(native, implementation.family, expected))
+
+
+class _Entry(torch.autograd.Function):  # type: ignore[misc]  # PyTorch is not installed where types are checked
+    """Makes a tensor that shares the caller's memory part of the graph without making it a leaf.
+
+    Leaves refuse to be written to; a layer that overwrites its input is to be seen doing so.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, handle: torch.Tensor, box: list[torch.Tensor]) -> torch.Tensor:  # noqa: ARG004
+        return box[0]
+
+    @staticmethod
+    def backward(ctx: Any, *cotangents: Any) -> Any:  # noqa: ARG004
+        return None, None
+
+
+_HANDLE = torch.zeros((), requires_grad=True)
+
+
+def _enter(x: Array) -> tuple[torch.Tensor, GradientEdge]:
+    """(tensor on x's memory, where its gradient arrives)."""
+    entry: torch.Tensor = _Entry.apply(_HANDLE, [_tensor(x)])
+    edge = get_gradient_edge(entry)
+    return entry, edge
+
+
+def _moved(x: torch.Tensor, last: bool) -> torch.Tensor:  # noqa: FBT001
+    """(N, C, *spatial) as a view (N, *spatial, C) if `last`."""
+    return x.movedim(1, -1) if last and x.ndim > 2 else x
+
+
+class _Differentiated(Layer):
+    """Forward, and backward through its graph, which is kept until the next forward."""
+
+    last = False
+
+    def __init__(self) -> None:
+        self._graph: tuple[torch.Tensor, GradientEdge, dict[str, torch.Tensor], Array] | None = None
+
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001
+        entry, edge = _enter(x)
+        y = self._call(_moved(entry, self.last), training)
+        if not isinstance(y, torch.Tensor):
+            raise WrongReturn(wrong("forward", "a tensor", y))
+        self._graph = (y, edge, self._leaves(), x)
+        return _array("forward", self._canonical(y))
+
+    def backward(self, cotangent: Array) -> Arrays:
+        if self._graph is None:
+            msg = "backward was called before any forward"
+            raise RuntimeError(msg)
+        y, edge, leaves, x = self._graph
+        g = _moved(_tensor(cotangent), self.last).to(y.dtype)
+        inputs: Any = [edge, *leaves.values()]
+        found: Any = [None] * len(inputs)
+        if y.requires_grad:  # an output outside the graph is a constant: its gradients are zero
+            found = torch.autograd.grad(y, inputs, g, retain_graph=True, allow_unused=True)
+        dx = np.zeros(x.shape, x.dtype) if found[0] is None else _array("backward", self._canonical(found[0]))
+        gradients = zip(leaves.items(), found[1:], strict=True)
+        return {"x": dx, **{name: self._gradient_of(name, leaf, g) for (name, leaf), g in gradients}}
+
+    def seed(self, value: int) -> None:
+        torch.manual_seed(value)
+
+    def _canonical(self, y: torch.Tensor) -> torch.Tensor:
+        return y.movedim(-1, 1) if self.last and y.ndim > 2 else y
+
+    def _gradient_of(self, name: str, leaf: torch.Tensor, gradient: torch.Tensor | None) -> Array:  # noqa: ARG002
+        return _array("backward", torch.zeros_like(leaf) if gradient is None else gradient)
+
+    def _leaves(self) -> dict[str, torch.Tensor]:
+        return {}
+
+    def _call(self, x: torch.Tensor, training: bool) -> object:  # noqa: FBT001
+        raise NotImplementedError
+
+
+class _Module(_Differentiated):
+    def __init__(self, module: torch.nn.Module, implementation: Implementation, config: Any) -> None:
+        super().__init__()
+        self.module = module
+        self.last = _names.channel_axis_last(implementation.family, implementation.layout, "channels_first")
+        self.shape = _names.parameter_shape(config)
+        parameters = {k: v.numel() for k, v in module.named_parameters() if not torch.nn.parameter.is_lazy(v)}
+        buffers = {k: v.numel() for k, v in module.named_buffers() if not torch.nn.parameter.is_lazy(v)}
+        names, declared = implementation.names, {k: n for k in implementation.names.values() if (n := self._size(k))}
+        self.own_parameters = _names.find(_names.PARAMETERS, names, buffers | parameters | declared, self.shape)
+        self.own_state = _names.find(_names.STATE, names, buffers | declared, self.shape)
+        self.generators = [g for m in module.modules() for g in vars(m).values() if isinstance(g, torch.Generator)]
+
+    def parameters(self) -> Arrays:
+        return self._read(self.own_parameters)
+
+    def assign_parameters(self, values: Arrays) -> None:
+        self._assign("parameter", self.own_parameters, values)
+
+    def state(self) -> Arrays:
+        return self._read(self.own_state)
+
+    def assign_state(self, values: Arrays) -> None:
+        self._assign("state", self.own_state, values)
+
+    def seed(self, value: int) -> None:
+        torch.manual_seed(value)
+        for generator in self.generators:
+            generator.manual_seed(value)
+
+    def _call(self, x: torch.Tensor, training: bool) -> object:  # noqa: FBT001
+        self.module.train(training)
+        return self.module(x)
+
+    def _leaves(self) -> dict[str, torch.Tensor]:
+        tensors = {name: self._own(own) for name, own in self.own_parameters.items()}
+        return {name: tensor for name, tensor in tensors.items() if tensor.requires_grad}
+
+    def _gradient_of(self, name: str, leaf: torch.Tensor, gradient: torch.Tensor | None) -> Array:
+        return super()._gradient_of(name, leaf, gradient).reshape(self.shape or leaf.shape)
+
+    def _size(self, own: str) -> int:
+        try:
+            return int(self._own(own).numel())
+        except AttributeError:
+            return 0
+
+    def _own(self, own: str) -> torch.Tensor:
+        tensor: torch.Tensor = functools.reduce(getattr, own.split("."), self.module)
+        return tensor
+
+    def _read(self, own: dict[str, str]) -> Arrays:
+        arrays = {name: self._own(path).detach() for name, path in own.items()}
+        return {name: np.array(_array(name, t).reshape(self.shape or t.shape)) for name, t in arrays.items()}
+
+    def _assign(self, what: str, own: dict[str, str], values: Arrays) -> None:
+        for name in values:
+            if name not in own:
+                raise Missing(missing(type(self.module).__name__, what, name))
+        with torch.no_grad():
+            for name, value in values.items():
+                tensor = self._own(own[name])
+                tensor.copy_(_tensor(value).reshape(tensor.shape))
+
+
+class _Function(_Differentiated):
+    """f(x, training), or f(x, training, seed=...) with a fresh seed each call."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        super().__init__()
+        self.function = function
+        self.seeds = Seeds() if takes_seed(function) else None
+
+    def seed(self, value: int) -> None:
+        torch.manual_seed(value)
+        if self.seeds is not None:
+            self.seeds = Seeds(value)
+
+    def _call(self, x: torch.Tensor, training: bool) -> object:  # noqa: FBT001
+        if self.seeds is None:
+            return self.function(x, training)
+        return self.function(x, training, seed=self.seeds.next())
+
+
+class _Penalty(Layer):
+    """f(w) -> scalar tensor, differentiated by autograd."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self.function = function
+
+    def value(self, w: Array) -> Array:
+        return _array("value", self._scalar(_enter(w)[0]))
+
+    def gradient(self, w: Array) -> Array:
+        entry, edge = _enter(w)
+        value = self._scalar(entry)
+        if not value.requires_grad:
+            return np.zeros(w.shape, w.dtype)
+        (found,) = torch.autograd.grad(value, [edge], allow_unused=True)
+        return np.zeros(w.shape, w.dtype) if found is None else _array("gradient", found)
+
+    def _scalar(self, w: torch.Tensor) -> torch.Tensor:
+        value = self.function(w)
+        if not isinstance(value, torch.Tensor) or value.ndim:
+            raise WrongReturn(wrong("value", "a scalar tensor", value))
+        return value
+
+
+class _Prior(Layer):
+    """f(w) -> log density, elementwise."""
+
+    def __init__(self, function: Callable[..., object]) -> None:
+        self.function = function
+
+    def log_density(self, w: Array) -> Array:
+        return _array("log_density", self.function(_tensor(w)))
+
+
+class _Optimiser(Layer):
+    """f(params) -> optimiser, kept over the steps as long as w keeps its shape."""
+
+    def __init__(self, factory: Callable[..., Any]) -> None:
+        self.factory = factory
+        self.w: torch.Tensor | None = None
+        self.optimiser: Any = None
+
+    def step(self, w: Array, gradient: Array) -> Array:
+        if self.w is None or tuple(self.w.shape) != w.shape:
+            self.w = torch.nn.Parameter(_tensor(w).clone())
+            self.optimiser = self.factory([self.w])
+        with torch.no_grad():
+            self.w.copy_(_tensor(w))
+        self.w.grad = _tensor(gradient).clone()  # an optimiser may write to it
+        self.optimiser.step()
+        return _array("step", self.w.detach().clone())
+
+
+_KINDS: dict[str, Callable[[Any], Layer]] = {
+    "forward": _Function,
+    "value": _Penalty,
+    "log_density": _Prior,
+    "step": _Optimiser,
+}
+
+
+def _tensor(x: Array) -> torch.Tensor:
+    """A tensor on x's memory where PyTorch can hold its strides and byte order, else on a copy's."""
+    try:
+        return torch.from_numpy(x)
+    except ValueError:
+        return torch.from_numpy(np.array(x, dtype=x.dtype.newbyteorder("="), order="C"))
+
+
+def _array(what: str, y: object) -> Array:
+    """An array on y's memory, of y's own dtype; WrongReturn if it is no tensor that NumPy can hold."""
+    if not isinstance(y, torch.Tensor):
+        raise WrongReturn(wrong(what, "a tensor", y))
+    try:
+        array: Array = y.detach().numpy()
+    except (TypeError, RuntimeError) as error:
+        raise WrongReturn(wrong(what, "a dense tensor on the CPU, of a dtype that NumPy has", y)) from error
+    return array

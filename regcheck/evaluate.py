@@ -1,0 +1,86 @@
+"""One law on one case: what was seen, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regcheck.host import Fault, HostedLayer, Session
+from regcheck.implementation import Unsupported
+from regcheck.property import Evidence, Property, Violation, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from regcheck.case import Case
+
+
+class CheckerError(Exception):
+    """A law itself raised: a bug of the catalogue, never of the layer."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a law saw on a case."""
+
+    violation: Violation | None = None
+    fault: Fault | None = None
+    unsupported: str | None = None
+    peak: float = 0.0
+    cases: int = 0
+    ill_conditioned: int = 0
+
+    def same_kind(self, other: Outcome) -> bool:
+        """Whether both fail, and in the same way."""
+        kinds = [o.fault.kind if o.fault else "value" for o in (self, other)]
+        return self.violation is not None and other.violation is not None and kinds[0] == kinds[1]
+
+
+class _View:
+    """The session as a law sees it, with some conventions set."""
+
+    def __init__(self, session: Session, conventions: Mapping[str, Any]) -> None:
+        self.family = session.family
+        self._session, self._conventions = session, conventions
+
+    def make(self, config: Any, dtype: str) -> HostedLayer:
+        return self._session.make(config, dtype)
+
+    def declared(self, convention: str) -> Any:
+        if convention in self._conventions:
+            return self._conventions[convention]
+        return self._session.declared(convention)
+
+
+def evaluate(prop: Property, case: Case, session: Session, conventions: Mapping[str, Any] | None = None) -> Outcome:
+    """Judge `case`; `conventions` (default: the document's own choices) override what was declared.
+
+    Raises CheckerError when the law itself raises.
+    """
+    session.reset()
+    view = _View(session, prop.document if conventions is None else conventions)
+    try:
+        with np.errstate(all="ignore"):
+            found = prop.law(view, case)
+    except Unsupported as unsupported:
+        return Outcome(unsupported=str(unsupported) or "Unsupported")
+    except Fault as fault:
+        violation = Violation(float("inf"), "a result", fault.sentence(), fault.method or "make")
+        return Outcome(violation, fault, peak=float("inf"), cases=1)
+    except Exception as error:
+        msg = f"the law {prop.id} raised {type(error).__name__}: {error}"
+        raise CheckerError(msg) from error
+    pieces = [found] if isinstance(found, Evidence) else list(found)
+    return _outcome(pieces, case)
+
+
+def _outcome(pieces: list[Evidence], case: Case) -> Outcome:
+    peak = worst(pieces)
+    left = sum(p.ill_conditioned for p in pieces)
+    compared = sum(p.error.size for p in pieces)
+    # A batch in which nothing was compared, or everything was only labelled, judged nothing.
+    cases = case.count() if compared > left else 0
+    failed = not peak.error <= 1
+    return Outcome(peak if failed else None, None, None, peak.error, cases, left)

@@ -1,0 +1,386 @@
+"""One property on one layer → verdict."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase
+
+from regcheck import shrink
+from regcheck.errors import WorkerError
+from regcheck.evaluate import CheckerError, Outcome, evaluate
+from regcheck.families import FAMILIES, WIDENING
+from regcheck.implementation import DTYPES
+from regcheck.property import Plan, Property
+from regcheck.verdict import Cell, Verdict, Witness, number
+from regcheck.witness import witness_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from regcheck.case import Case
+    from regcheck.host import Session
+
+BUDGETS = {"quick": 20, "default": 200, "thorough": 2000}
+# A cell that takes longer is inconclusive; a call that takes longer is the layer's failure instead.
+CELL_SECONDS = {"quick": 60.0, "default": 120.0, "thorough": 1200.0}
+MIN_EXAMPLES = 4
+SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40}
+HANG_SHRINK_SECONDS = 0.5
+HISTORY = 400
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much to judge: the profile, an explicit number of cases, and the run's seed."""
+
+    profile: str = "default"
+    examples: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A declared deviation, as the judge needs it."""
+
+    reason: str
+    strata: tuple[str, ...] | None = None
+    witness: Case | None = None
+
+
+@dataclass
+class Tally:
+    """What a cell has seen so far."""
+
+    cases: int = 0
+    examples: int = 0
+    left_out: int = 0
+    ill_conditioned: int = 0
+    peak: float = 0.0
+    reasons: dict[str, int] = field(default_factory=dict)
+    history: list[Case] = field(default_factory=list)
+
+    def add(self, case: Case, outcome: Outcome) -> None:
+        """Count an outcome."""
+        self.examples += 1
+        self.history = [*self.history[-HISTORY:], case]
+        if outcome.unsupported is not None:
+            self.left_out += max(1, case.count())
+            self.reasons[outcome.unsupported] = self.reasons.get(outcome.unsupported, 0) + 1
+            return
+        self.cases += outcome.cases
+        self.ill_conditioned += outcome.ill_conditioned
+        self.peak = max(self.peak, outcome.peak)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A failure that recurred: the smallest case, what was seen, and the calls that must come before."""
+
+    case: Case
+    outcome: Outcome
+    history: tuple[Case, ...] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A cell, and what its replay file needs."""
+
+    cell: Cell
+    finding: Finding | None = None
+
+
+class _Enough(BaseException):  # noqa: N818  (a signal through Hypothesis)
+    """Stop generating."""
+
+
+class NotRecurring(Exception):  # noqa: N818
+    """A failure that was seen once and not again."""
+
+
+class OutOfTime(Exception):  # noqa: N818
+    """The cell's own budget ran out."""
+
+
+class CellJudge:
+    """Judges one property on one implementation."""
+
+    def __init__(
+        self, prop: Property, session: Session, about: Mapping[str, Any], settings: Settings, expected: Expected | None
+    ) -> None:
+        self.prop, self.session, self.about, self.settings, self.expected = prop, session, about, settings, expected
+        self.tally = Tally()
+        self.started = time.monotonic()
+
+    def judge(self) -> Judgement:
+        """The verdict, whatever happens."""
+        try:
+            # A fork costs milliseconds, and makes the cell's own history the whole history.
+            self.session.renew()
+            return self._judge()
+        except CheckerError as error:
+            return self._cell("inconclusive", f"the checker raised: {error}")
+        except WorkerError as error:
+            return self._cell("inconclusive", f"no worker: {error}")
+        except NotRecurring as error:
+            return self._cell("inconclusive", str(error))
+        except OutOfTime:
+            limit = CELL_SECONDS[self.settings.profile]
+            return self._cell("inconclusive", f"the cell's time ran out after {limit:g} s and {self.tally.cases} cases")
+
+    def _judge(self) -> Judgement:
+        dtypes = [d for d in self.about["dtypes"] or DTYPES if d in (self.prop.dtypes or DTYPES)]
+        if not dtypes:
+            return self._cell("not-applicable", f"judged in {self.prop.dtypes}, the layer has {self.about['dtypes']}")
+        differs = self._declared_otherwise()
+        if differs:
+            return self._judge_convention(dtypes, differs)
+        if self.expected is not None:
+            return self._judge_deviation(dtypes, self.expected)
+        finding = self._search(dtypes)
+        return self._failed(finding) if finding else self._held()
+
+    # --- the three ways to a verdict
+
+    def _held(self) -> Judgement:
+        if self.tally.cases:
+            return self._cell("passed", "")
+        if self.tally.reasons:
+            return self._cell("not-applicable", "; ".join(self.tally.reasons))
+        return self._cell("inconclusive", "no case was judged: every one was ill-conditioned or empty")
+
+    def _declared_otherwise(self) -> dict[str, Any]:
+        declared = {c: self.session.declared(c) for c in self.prop.document}
+        return {c: v for c, v in declared.items() if v != self.prop.document[c]}
+
+    def _judge_convention(self, dtypes: list[str], differs: dict[str, Any]) -> Judgement:
+        said = "declared: " + ", ".join(f"{c}={v}" for c, v in differs.items())
+        finding = self._search(dtypes, shrink_calls=60)
+        if finding is None:
+            if not self.tally.cases:
+                return self._held()
+            return self._stale(f"{said}, but the document's own choice holds")
+        if evaluate(self.prop, finding.case, self.session, differs).violation is not None:
+            return self._failed(finding, f"neither the document's choice holds nor what is {said}")
+        return self._cell("deviates", said, finding)
+
+    def _judge_deviation(self, dtypes: list[str], expected: Expected) -> Judgement:
+        inside = [d for d in dtypes if expected.strata is None or d in expected.strata]
+        usual = self._search([d for d in dtypes if d not in inside])
+        if usual is not None:
+            return self._failed(usual)
+        finding = self._stored(expected) or self._search(inside, shrink_calls=60)
+        if finding is None:
+            return self._stale(f"the declared deviation does not show: {expected.reason}") if self.tally.cases else self._held()
+        if finding.outcome.fault is not None and not _names_fault(expected.reason, finding.outcome):
+            return self._failed(finding, "a deviation is declared, but its reason does not name this")
+        return self._cell("deviates", expected.reason, finding)
+
+    def _stored(self, expected: Expected) -> Finding | None:
+        if expected.witness is None:
+            return None
+        outcome = evaluate(self.prop, expected.witness, self.session)
+        self.tally.add(expected.witness, outcome)
+        return Finding(expected.witness, outcome) if outcome.violation is not None else None
+
+    def _stale(self, reason: str) -> Judgement:
+        full = self.settings.profile != "quick" and (self.settings.examples or BUDGETS["default"]) >= BUDGETS["default"]
+        return self._cell("failed" if full else "inconclusive", f"stale: {reason}")
+
+    def _failed(self, finding: Finding, reason: str = "") -> Judgement:
+        words = [reason, self._hint(finding)]
+        violation = finding.outcome.violation
+        if finding.outcome.fault is not None and violation is not None:
+            words.insert(0, violation.observed)
+        return self._cell("failed", "; ".join(w for w in words if w), finding)
+
+    def _hint(self, finding: Finding) -> str:
+        """The value of a convention, if there is one, with which the failing case holds."""
+        if finding.outcome.fault is not None or finding.history:
+            return ""
+        for convention, values in FAMILIES[self.session.family].conventions.items():
+            for value in values:
+                if convention in WIDENING or value == self.session.declared(convention):
+                    continue
+                trial = {**self.prop.document, convention: value}
+                outcome = evaluate(self.prop, finding.case, self.session, trial)
+                # A value that only takes the case out of the law's domain explains nothing.
+                if outcome.violation is None and outcome.ill_conditioned <= finding.outcome.ill_conditioned:
+                    return f"matches {convention}={value}; declare it if that is intended"
+        return ""
+
+    # --- searching
+
+    def _search(self, dtypes: list[str], shrink_calls: int | None = None) -> Finding | None:
+        total = self.settings.examples or BUDGETS[self.settings.profile]
+        for dtype in dtypes:
+            budget = -(-total // len(dtypes))
+            seen = self._generate(dtype, budget)
+            if seen is not None:
+                recurred = self._recur(*seen)
+                return self._smallest(recurred, shrink_calls)
+        return None
+
+    def _generate(self, dtype: str, budget: int) -> tuple[Case, Outcome] | None:
+        """Judge cases of one dtype until the budget is spent; the first that fails, or None."""
+        failing: list[tuple[Case, Outcome]] = []
+        before, examples = self.tally.cases + self.tally.left_out, self.tally.examples
+        fixed = self.prop.examples
+
+        def visit(case: Case) -> None:
+            outcome = evaluate(self.prop, case, self.session)
+            self.tally.add(case, outcome)
+            if outcome.violation is not None:
+                failing.append((case, outcome))
+                raise _Enough
+            seen = self.tally.cases + self.tally.left_out - before
+            count = self.tally.examples - examples
+            if count >= fixed if fixed is not None else seen >= budget and count >= min(MIN_EXAMPLES, budget):
+                raise _Enough
+            if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
+                raise OutOfTime
+
+        seed = self._seed(dtype)
+        plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
+        _generate_cases(self.prop.cases(plan), visit, fixed or max(budget, MIN_EXAMPLES), seed)
+        return failing[0] if failing else None
+
+    def _seed(self, dtype: str) -> int:
+        text = f"{self.settings.seed}/{self.about['name']}/{self.prop.id}/{dtype}"
+        return zlib.crc32(text.encode()) | (self.settings.seed & 0xFFFFFFFF) << 32
+
+    # --- making a failure recur
+
+    def _recur(self, case: Case, outcome: Outcome) -> Finding:
+        """The failure again on a fresh worker: alone, else in its batch, else after the whole sequence of calls."""
+        if self.prop.kind == "statistical" and outcome.fault is None:
+            return self._recur_independently(case)
+        index = outcome.violation.index if outcome.violation else {}
+        single = shrink.alone(case, index)
+        for candidate in [case] if single is case else [single, case]:
+            again = self._once_more(candidate, outcome)
+            if again.same_kind(outcome):
+                return Finding(candidate, again)
+        self.session.renew()
+        history = tuple(self.tally.history[:-1])
+        for earlier in history:
+            evaluate(self.prop, earlier, self.session)
+        again = evaluate(self.prop, case, self.session)
+        if again.violation is None:
+            violation = outcome.violation
+            msg = f"a failure did not recur: expected {violation.expected}, saw {violation.observed}" if violation else ""
+            raise NotRecurring(msg)
+        return Finding(case, again, history)
+
+    def _recur_independently(self, case: Case) -> Finding:
+        self.session.renew()
+        seed = (int(case.values.get("seed", 0)) + 0x9E3779B9) & 0xFFFFFFFF
+        fresh = dataclasses.replace(case, values={**case.values, "seed": seed})
+        again = evaluate(self.prop, fresh, self.session)
+        if again.violation is None:
+            msg = "a statistical failure was not confirmed by a second, independent test"
+            raise NotRecurring(msg)
+        return Finding(fresh, again)
+
+    def _smallest(self, finding: Finding, calls: int | None) -> Finding:
+        if finding.history or (self.prop.kind == "statistical" and finding.outcome.fault is None):
+            return finding
+        outcome = finding.outcome
+        kind = outcome.fault.kind if outcome.fault else "value"
+
+        def fails(case: Case) -> bool:
+            return evaluate(self.prop, case, self.session).same_kind(outcome)
+
+        with self._impatient(outcome):
+            small = shrink.shrink(finding.case, fails, min(SHRINK_CALLS[kind], calls or SHRINK_CALLS[kind]))
+        # A cut that a shorter time limit, or a worn worker, made look like a failure is not reported.
+        for case in (small, finding.case):
+            self.session.renew()
+            last = evaluate(self.prop, case, self.session)
+            if last.same_kind(outcome):
+                return Finding(case, last)
+        msg = f"a failure did not recur: {outcome.violation.observed if outcome.violation else ''}"
+        raise NotRecurring(msg)
+
+    def _once_more(self, case: Case, outcome: Outcome) -> Outcome:
+        """The case again on a fresh worker; a hang is confirmed with the full limit only when it is smallest."""
+        self.session.renew()
+        with self._impatient(outcome):
+            return evaluate(self.prop, case, self.session)
+
+    @contextlib.contextmanager
+    def _impatient(self, outcome: Outcome) -> Iterator[None]:
+        patience = self.session.timeout
+        if outcome.fault is not None and outcome.fault.kind == "hung":
+            self.session.timeout = min(patience, HANG_SHRINK_SECONDS)
+        try:
+            yield
+        finally:
+            self.session.timeout = patience
+
+    # --- the record
+
+    def _cell(self, verdict: Verdict, reason: str, finding: Finding | None = None) -> Judgement:
+        judged = self.tally.cases or finding is not None
+        peak = self.tally.peak
+        witness: Witness | None = None
+        if finding is not None and finding.outcome.violation is not None:
+            peak = finding.outcome.violation.error
+            witness = witness_of(finding.case, finding.outcome.violation)
+        cell = Cell(
+            implementation=self.about["name"],
+            framework=self.about["framework"],
+            family=self.about["family"],
+            property=self.prop.id,
+            revision=self.prop.revision,
+            level=self.prop.level,
+            verdict=verdict,
+            reason=reason,
+            examples=self.tally.cases,
+            left_out=self.tally.left_out,
+            ill_conditioned=self.tally.ill_conditioned,
+            seconds=round(time.monotonic() - self.started, 4),
+            error_over_bound=number(peak) if judged else None,
+            witness=witness,
+            output=self.session.output if verdict == "failed" else "",
+        )
+        return Judgement(cell, finding)
+
+
+def _names_fault(reason: str, outcome: Outcome) -> bool:
+    fault = outcome.fault
+    if fault is None:
+        return True
+    words = {
+        "raised": ("raise", "error", "refuse", fault.name.lower()),
+        "died": ("crash", "segfault", "abort", "exit"),
+        "hung": ("hang", "loop"),
+    }.get(fault.kind, ("return",))
+    return any(word and word in reason.lower() for word in words)
+
+
+def _generate_cases(strategy: Any, visit: Callable[[Case], None], count: int, seed: int) -> None:
+    """Let Hypothesis generate up to `count` cases; it neither stores nor shrinks: the judge works on literal values."""
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @hypothesis.given(strategy)
+    def run(case: Case) -> None:
+        visit(case)
+
+    try:
+        run()
+    except _Enough:
+        return

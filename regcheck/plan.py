@@ -1,0 +1,134 @@
+"""What a run is asked for, and the cells that follow from it."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from regcheck.errors import UsageError
+from regcheck.families import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from regcheck.property import Property
+    from regcheck.registry import Entry
+
+PROFILES = ("quick", "default", "thorough")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The command line of `regcheck verify`, decoded."""
+
+    targets: tuple[str, ...] = ()
+    family: str | None = None
+    properties: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    profile: str = "default"
+    examples: int | None = None
+    seed: int | None = None
+    jobs: int = 0
+    timeout: float = 10.0
+    pythons: tuple[str, ...] = ()
+    json: Path | None = None
+    in_process: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether cells were filtered out, or judged without isolation."""
+        return bool(self.properties or self.levels or self.in_process)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One place where implementations are looked for."""
+
+    label: str
+    source: dict[str, Any]
+    adapter: str = "plain"
+    stock: bool = False
+
+
+def targets_of(request: Request, entries: Sequence[Entry], adapters: Mapping[str, str]) -> list[Target]:
+    """The request's targets, or every installed entry point when it names none. Raises UsageError."""
+    if not request.targets:
+        counts = Counter(entry.name for entry in entries)
+        return [
+            Target(
+                entry.name if counts[entry.name] == 1 else f"{entry.distribution}:{entry.name}",
+                entry.source(),
+                entry.name if entry.name in adapters else "plain",
+                stock=True,
+            )
+            for entry in entries
+        ]
+    return [_target(text, request.family) for text in dict.fromkeys(request.targets)]
+
+
+def _target(text: str, family: str | None) -> Target:
+    if re.search(r"\.py(:\w+)?$", text) or "/" in text:
+        path, _, attribute = text.partition(":")
+        if not Path(path).is_file():
+            msg = f"There is no file {path!r}. Expected a Python file with marked factories. Check the path."
+            raise UsageError(msg)
+        source = {"kind": "file", "path": str(Path(path).resolve())}
+        return Target(text, {**source, "attribute": attribute} if attribute else source)
+    module, _, attribute = text.partition(":")
+    if not all(part.isidentifier() for part in module.split(".")) or (attribute and not attribute.isidentifier()):
+        msg = (
+            f"{text!r} is not a target. Expected path/to/file.py[:factory], package.module[:factory] or "
+            "package.module:Class. See `regcheck verify --help`."
+        )
+        raise UsageError(msg)
+    found: dict[str, Any] = {"kind": "module", "name": module}
+    if attribute:
+        found["attribute"] = attribute
+    if family:
+        found["family"] = family
+    return Target(text, found)
+
+
+def select(request: Request, properties: Mapping[str, Property]) -> list[Property]:
+    """The properties that the request plans. Raises UsageError for a glob that matches none."""
+    for glob in request.properties:
+        if not fnmatch.filter(properties, glob):
+            msg = f"No property matches {glob!r}. Expected an id or a glob such as 'dropout.*'. {_near(glob, properties)}"
+            raise UsageError(msg)
+    if request.family is not None and request.family not in FAMILIES:
+        msg = f"There is no family {request.family!r}. Expected one of {', '.join(FAMILIES)}. {_near(request.family, FAMILIES)}"
+        raise UsageError(msg)
+
+    def wanted(law: Property) -> bool:
+        level = law.level in request.levels if request.levels else law.level != "extreme"
+        return level and (not request.properties or any(fnmatch.fnmatch(law.id, g) for g in request.properties))
+
+    return [law for law in properties.values() if wanted(law)]
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415
+
+    close = difflib.get_close_matches(name, list(known), 1)
+    return f"Did you mean {close[0]!r}?" if close else "`regcheck list` names them all."
+
+
+def named_apart(found: list[tuple[Target, dict[str, Any]]]) -> list[tuple[Target, dict[str, Any]]]:
+    """Give implementations of equal name an `@target` suffix."""
+    counts = Counter(about["name"] for _, about in found)
+    return [
+        (target, {**about, "name": f"{about['name']}@{target.label}"} if counts[about["name"]] > 1 else about)
+        for target, about in found
+    ]
+
+
+def check_deviations(about: Mapping[str, Any], properties: Mapping[str, Property]) -> None:
+    """Raise UsageError for a deviation from a property that does not exist."""
+    for name in about["deviations"]:
+        if name not in properties:
+            msg = f"{about['name']} declares a deviation from {name!r}, which is no property. {_near(name, properties)}"
+            raise UsageError(msg)

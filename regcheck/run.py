@@ -1,0 +1,353 @@
+"""A plan of cells over judge processes → a report."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import json
+import os
+import queue
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from regcheck import __version__, files, machine, registry
+from regcheck.errors import UsageError
+from regcheck.plan import Request, Target, check_deviations, named_apart, select, targets_of
+from regcheck.verdict import Cell, Report, summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from regcheck.property import Property
+
+Progress = "Callable[[str, Cell | None, int, int], None]"
+SAVE_SECONDS = 2.0
+
+
+class Judge:
+    """A judge process: one unit at a time."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-m", "regcheck.judging"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+
+    def events(self, unit: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Send a unit; yield its events up to "done". An ended process gives an "internal" event."""
+        if self.process.stdin is None or self.process.stdout is None:
+            return
+        try:
+            self.process.stdin.write(json.dumps(unit) + "\n")
+            self.process.stdin.flush()
+            for line in self.process.stdout:
+                event = json.loads(line)
+                yield event
+                if event["event"] == "done":
+                    return
+        except (OSError, ValueError) as error:
+            yield {"event": "internal", "message": f"the judge process broke: {error}"}
+            return
+        yield {"event": "internal", "message": f"the judge process ended with status {self.process.wait()}"}
+
+    def close(self, *, kill: bool = False) -> None:
+        """End the process."""
+        if kill:
+            self.process.kill()
+        elif self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(15)
+            return
+        self.process.kill()
+
+
+class Court:
+    """Some judges that share a list of units; neighbours in it tend to go to the same judge."""
+
+    def __init__(self, jobs: int) -> None:
+        self.judges = [Judge() for _ in range(jobs)]
+
+    def run(self, units: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Yield (unit, event) as they come."""
+        todo = collections.deque(units)
+        lock = threading.Lock()
+        seen: queue.Queue[tuple[dict[str, Any], dict[str, Any]] | None] = queue.Queue()
+
+        def work(position: int) -> None:
+            while True:
+                with lock:
+                    if not todo:
+                        break
+                    # One judge starts from each end, so each imports as few frameworks as can be.
+                    unit = todo.popleft() if position % 2 == 0 else todo.pop()
+                for event in self.judges[position].events(unit):
+                    seen.put((unit, event))
+                if self.judges[position].process.poll() is not None:
+                    self.judges[position] = Judge()
+            seen.put(None)
+
+        threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(len(self.judges))]
+        for thread in threads:
+            thread.start()
+        running = len(threads)
+        while running:
+            item = seen.get()
+            if item is None:
+                running -= 1
+            else:
+                yield item
+
+    def close(self, *, kill: bool = False) -> None:
+        """End the judges."""
+        for judge in self.judges:
+            judge.close(kill=kill)
+
+
+class OwnCourt:
+    """Judges in this very process, for a debugger."""
+
+    def run(self, units: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Yield (unit, event) as they come."""
+        from regcheck.judging import Judging  # noqa: PLC0415  (brings Hypothesis)
+
+        events: list[dict[str, Any]] = []
+        judging = Judging(events.append)
+        try:
+            for unit in units:
+                events.clear()
+                judging.answer(unit)
+                yield from ((unit, event) for event in events)
+        finally:
+            judging.close()
+
+    def close(self, *, kill: bool = False) -> None:
+        """Nothing is left to end."""
+
+
+class Run:
+    """One run of `regcheck verify`."""
+
+    def __init__(self, request: Request, progress: Callable[[str, Cell | None, int, int], None]) -> None:
+        self.request, self.progress = request, progress
+        self.seed = request.seed if request.seed is not None else secrets.randbits(32)
+        self.cells: list[Cell] = []
+        self.environments: list[dict[str, Any]] = []
+        self.implementations: list[dict[str, Any]] = []
+        self.not_installed: list[str] = []
+        self.problems: list[str] = []
+        self.internal: list[str] = []
+        self.misjudged: list[str] = []
+        self.canaries = "not run"
+        self.peaks: dict[str, float] = {}
+        self.planned: list[tuple[dict[str, Any], Property]] = []
+        self.complete = False
+        self.started = self.saved = time.monotonic()
+
+    def verify(self) -> Report:
+        """Run it. Raises UsageError; KeyboardInterrupt ends it early with what it has."""
+        catalogue = registry.properties()
+        self.problems += catalogue.problems
+        laws = select(self.request, catalogue.items)
+        targets = targets_of(self.request, registry.entries(registry.IMPLEMENTATIONS), registry.adapters())
+        self._save(force=True)
+        jobs = self.request.jobs or max(1, min(os.cpu_count() or 1, 8))
+        court = OwnCourt() if self.request.in_process else Court(jobs)
+        clean = False
+        try:
+            units = self._probe(court, targets, catalogue.items, laws)
+            self._judge(court, units)
+            clean = True
+        except KeyboardInterrupt:
+            self.complete = False
+        finally:
+            court.close(kill=not clean)
+        report = self.report()
+        self._save(force=True)
+        return report
+
+    # --- finding implementations
+
+    def _probe(
+        self, court: Court | OwnCourt, targets: list[Target], properties: Mapping[str, Property], laws: list[Property]
+    ) -> list[dict[str, Any]]:
+        pythons = self.request.pythons or (sys.executable,)
+        self.environments = [{"id": i} for i in range(len(pythons))]
+        units = [{"do": "canaries", "python": p, "label": p} for p in pythons]
+        for i, python in enumerate(pythons):
+            for target in targets:
+                probe = {"do": "probe", "python": python, "environment": i, "source": target.source}
+                units.append({**probe, "adapter": target.adapter, "label": target.label})
+        found: dict[int, list[tuple[Target, dict[str, Any]]]] = {i: [] for i in range(len(pythons))}
+        by_label = {t.label: t for t in targets}
+        for unit, event in court.run(units):
+            self._take_probe(unit, event, by_label, found)
+        planned = []
+        for i, python in enumerate(pythons):
+            order = {t.label: n for n, t in enumerate(targets)}
+            for target, about in named_apart(sorted(found[i], key=lambda pair: order[pair[0].label])):
+                check_deviations(about, properties)
+                planned += self._unit(target, about, python, i, laws)
+        return planned
+
+    def _take_probe(
+        self,
+        unit: dict[str, Any],
+        event: dict[str, Any],
+        by_label: dict[str, Target],
+        found: dict[int, list[tuple[Target, dict[str, Any]]]],
+    ) -> None:
+        kind = event["event"]
+        if kind == "canaries":
+            self.misjudged += event["wrong"]
+            self.canaries = "misjudged: " + "; ".join(self.misjudged) if self.misjudged else "judged rightly"
+        elif kind == "unreachable" and unit["do"] == "probe" and by_label[unit["label"]].stock:
+            self.not_installed.append(unit["label"])
+        elif kind == "unreachable":
+            raise UsageError(event["message"])
+        elif kind == "internal":
+            self.internal.append(event["message"])
+        elif kind == "probed":
+            target = by_label[unit["label"]]
+            self.environments[unit["environment"]].update(event["versions"])
+            if "error" in event["reply"]:
+                self._take_broken(target, event["reply"]["error"]["message"])
+                return
+            for about in event["reply"]["result"]["implementations"]:
+                found[unit["environment"]].append((target, about))
+
+    def _take_broken(self, target: Target, message: str) -> None:
+        if not target.stock:
+            raise UsageError(message)
+        self.problems.append(f"plug-in {target.label}: {message}")
+
+    def _unit(
+        self, target: Target, about: dict[str, Any], python: str, environment: int, laws: list[Property]
+    ) -> list[dict[str, Any]]:
+        if self.request.family not in (None, about["family"]):
+            return []
+        chosen = [law for law in laws if law.applies_to(about["family"])]
+        if not chosen:
+            return []
+        self.implementations.append({**_public(about), "environment": environment})
+        settings = {"profile": self.request.profile, "examples": self.request.examples, "seed": self.seed}
+        unit = {
+            "do": "judge",
+            "python": python,
+            "environment": environment,
+            "label": target.label,
+            "source": target.source,
+            "about": about,
+            "versions": self.environments[environment],
+            "properties": [law.id for law in chosen],
+            "settings": settings,
+            "timeout": self.request.timeout,
+            "in_process": self.request.in_process,
+        }
+        self.planned += [(unit, law) for law in chosen]
+        return [unit]
+
+    # --- judging
+
+    def _judge(self, court: Court | OwnCourt, units: list[dict[str, Any]]) -> None:
+        self.progress("planned", None, 0, len(self.planned))
+        for unit, event in court.run(units):
+            kind = event["event"]
+            if kind == "cell":
+                cell = msgspec.convert(event["cell"], Cell)
+                self.cells.append(cell)
+                self.progress("cell", cell, len(self.cells), len(self.planned))
+                self._save()
+            elif kind == "done":
+                for name, peak in event["peak_mib"].items():
+                    self.peaks[name] = max(peak, self.peaks.get(name, 0.0))
+            else:
+                self._take_trouble(unit, event)
+        self._fill_in()
+        self.complete = True
+
+    def _take_trouble(self, unit: dict[str, Any], event: dict[str, Any]) -> None:
+        about = f"{unit['about']['name']}: {event['message']}"
+        (self.internal if event["event"] == "internal" else self.problems).append(about)
+
+    def _fill_in(self) -> None:
+        """A planned cell that gave no record is inconclusive, never silently absent."""
+        done = {(c.environment, c.implementation, c.property) for c in self.cells}
+        for unit, law in self.planned:
+            about = unit["about"]
+            if (unit["environment"], about["name"], law.id) not in done:
+                cell = Cell(
+                    implementation=about["name"],
+                    framework=about["framework"],
+                    family=about["family"],
+                    environment=unit["environment"],
+                    property=law.id,
+                    revision=law.revision,
+                    level=law.level,
+                    verdict="inconclusive",
+                    reason="the cell was planned and gave no record",
+                )
+                self.cells.append(cell)
+
+    # --- the record
+
+    def report(self) -> Report:
+        """The report of what is known now."""
+        order = {(u["environment"], u["about"]["name"], law.id): n for n, (u, law) in enumerate(self.planned)}
+        key = lambda c: order.get((c.environment, c.implementation, c.property), 0)  # noqa: E731
+        cells = sorted(self.cells, key=key)
+        summary = summarise(cells)
+        conformant = (
+            self.complete
+            and not self.request.partial
+            and bool(summary.planned)
+            and not (summary.inconclusive or self.misjudged or self.internal)
+            and not any(c.verdict == "failed" and c.level != "extreme" for c in cells)
+        )
+        return Report(
+            regcheck=__version__,
+            conformant=conformant,
+            complete=self.complete,
+            in_process=self.request.in_process,
+            partial=self.request.partial,
+            canaries=self.canaries,
+            seed=self.seed,
+            profile=self.request.profile,
+            platform=machine.facts(),
+            environments=self.environments,
+            implementations=self.implementations,
+            not_installed=sorted(self.not_installed),
+            problems=self.problems + [f"internal error: {m}" for m in self.internal],
+            summary=summary,
+            cells=cells,
+            wall_seconds=round(time.monotonic() - self.started, 2),
+            peak_memory_mib=self.peaks,
+        )
+
+    def _save(self, *, force: bool = False) -> None:
+        if self.request.json is None or not (force or time.monotonic() - self.saved > SAVE_SECONDS):
+            return
+        self.saved = time.monotonic()
+        files.write_atomically(self.request.json, msgspec.json.encode(self.report()).decode() + "\n")
+
+
+def _public(about: dict[str, Any]) -> dict[str, Any]:
+    keep = ("name", "framework", "family", "declares", "defaults", "deviations", "dtypes")
+    return {k: about[k] for k in keep}
+
+
+def verify(request: Request, progress: Callable[[str, Cell | None, int, int], None]) -> Report:
+    """Judge what `request` asks for. Raises UsageError for a request that cannot be met."""
+    return Run(request, progress).verify()

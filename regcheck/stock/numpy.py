@@ -1,0 +1,82 @@
+"""The NumPy layers of this project, declared as a third party would; NumPy is imported in the factories alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from regcheck.implementation import implements
+
+if TYPE_CHECKING:
+    from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
+    from regcheck.numpy_layers.batch_norm import BatchNorm
+    from regcheck.numpy_layers.dropout import Dropout
+    from regcheck.numpy_layers.layer_norm import LayerNorm
+    from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent
+    from regcheck.numpy_layers.penalties import ElasticNet
+
+_NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
+_SOLVER = {"tolerance": 1e-10}
+
+
+@implements("layer_norm", name="numpy.layer_norm", declares=_NORM)
+def layer_norm(config: LayerNormConfig) -> LayerNorm:
+    """Two-pass layer normalisation."""
+    from regcheck.numpy_layers.layer_norm import LayerNorm  # noqa: PLC0415
+
+    return LayerNorm(config.shape, eps=config.eps, affine=config.affine)
+
+
+@implements("batch_norm", name="numpy.batch_norm", declares=_NORM)
+def batch_norm(config: BatchNormConfig) -> BatchNorm:
+    """Two-pass batch normalisation with the unbiased running variance."""
+    from regcheck.numpy_layers.batch_norm import BatchNorm  # noqa: PLC0415
+
+    return BatchNorm(config.channels, config.ndim, eps=config.eps, momentum=config.momentum, affine=config.affine)
+
+
+@implements("dropout", name="numpy.dropout")
+def dropout(config: DropoutConfig) -> Dropout:
+    """Inverted dropout with a generator of its own."""
+    from regcheck.numpy_layers.dropout import Dropout  # noqa: PLC0415
+
+    return Dropout(config.rate)
+
+
+@implements("l1", name="numpy.l1")
+def l1(config: PenaltyConfig) -> ElasticNet:
+    """λ·Σ|w|."""
+    from regcheck.numpy_layers.penalties import ElasticNet  # noqa: PLC0415
+
+    return ElasticNet(l1=config.l1)
+
+
+@implements("l2", name="numpy.l2")
+def l2(config: PenaltyConfig) -> ElasticNet:
+    """λ·Σw², without ½."""
+    from regcheck.numpy_layers.penalties import ElasticNet  # noqa: PLC0415
+
+    return ElasticNet(l2=config.l2)
+
+
+@implements("elastic_net", name="numpy.elastic_net")
+def elastic_net(config: PenaltyConfig) -> ElasticNet:
+    """l1·Σ|w| + l2·Σw²."""
+    from regcheck.numpy_layers.penalties import ElasticNet  # noqa: PLC0415
+
+    return ElasticNet(l1=config.l1, l2=config.l2)
+
+
+@implements("minimiser", name="numpy.fista", declares=_SOLVER, dtypes=("float64",))
+def fista(config: MinimiserConfig) -> FISTA:
+    """Accelerated proximal gradient."""
+    from regcheck.numpy_layers.minimiser import FISTA  # noqa: PLC0415
+
+    return FISTA(l1=config.l1, l2=config.l2)
+
+
+@implements("minimiser", name="numpy.coordinate_descent", declares=_SOLVER, dtypes=("float64",))
+def coordinate_descent(config: MinimiserConfig) -> CoordinateDescent:
+    """Cyclic coordinate descent."""
+    from regcheck.numpy_layers.minimiser import CoordinateDescent  # noqa: PLC0415
+
+    return CoordinateDescent(l1=config.l1, l2=config.l2)

@@ -1,0 +1,182 @@
+"""Whatever a layer does is data: every kind of behaviour has its verdict, over a real worker process."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from regcheck import Case, Evidence, Layers, judge, prop, within
+from regcheck.families import PenaltyConfig
+from regcheck.host import Session
+from regcheck.judge import CellJudge, Expected, Judgement, Settings
+from regcheck.processes import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from regcheck.property import Plan, Property
+
+FILE = Path(__file__).with_name("layers_under_test.py")
+SOURCE = {"kind": "file", "path": str(FILE)}
+
+
+def weights(plan: Plan) -> st.SearchStrategy[Case]:
+    """Cases of one to eight small whole weights."""
+
+    def make(values: list[int]) -> Case:
+        return Case(PenaltyConfig(l1=1.0), plan.dtype, {"w": np.array(values, plan.dtype)}, {"w": ("W",)}, (), {})
+
+    return st.lists(st.integers(-9, 9), min_size=1, max_size=8).map(make)
+
+
+@prop("l1.test-value", cases=weights, level="core", formula="ℓ(w) = Σ|w|")
+def value(layers: Layers, case: Case) -> Evidence:
+    """The value is the sum of absolute weights."""
+    layer = layers.make(case.config, case.dtype)
+    return within(layer.value(case["w"]), np.abs(case["w"].astype(np.float64)).sum(), 1e-9)
+
+
+@prop("l1.test-raises", cases=weights, level="core", formula="")
+def broken(_layers: Layers, _case: Case) -> Evidence:
+    """The law itself raises."""
+    raise ZeroDivisionError
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server of this interpreter."""
+    found = Server(sys.executable, ("plain",))
+    yield found
+    found.close()
+
+
+def judged(server: Server | None, attribute: str, law: Property = value, **keywords: Any) -> Judgement:
+    """One cell."""
+    timeout = keywords.pop("timeout", 10.0)
+    expected = keywords.pop("expected", None)
+    session = Session(server, SOURCE, attribute, "l1", keywords.pop("declares", {}), timeout)
+    about = {"name": attribute, "framework": "numpy", "family": "l1", "dtypes": None}
+    try:
+        return CellJudge(law, session, about, Settings(**keywords), expected).judge()
+    finally:
+        session.close()
+
+
+def test_a_right_layer_passes(server: Server) -> None:
+    cell = judged(server, "right").cell
+    assert (cell.verdict, cell.reason) == ("passed", "")
+    assert cell.examples >= 200
+
+
+FAULTS = {
+    "segfault": ("SIGSEGV", 3),
+    "leaves": ("exit code 0", 1),
+    "skips": ("SkipTest: not today", 2),
+    "interrupts": ("KeyboardInterrupt", 2),
+    "exits": ("SystemExit: 0", 2),
+    "lists": ("Received: list", 1),
+    "objects": ("dtype object", 1),
+    "wide": ("shape (2, 2)", 1),
+    "nan": ("nan", 1),
+    "doubled": ("", 4),
+    "escape": ("RuntimeError", 1),
+    "unprintable": ("UnprintableError", 1),
+    "raises": ("OSError: no licence", 1),
+    "nonsense": ("no adapter knows", 1),
+}
+
+
+@pytest.mark.parametrize("attribute", FAULTS)
+def test_a_misbehaving_layer_fails_with_its_smallest_witness(server: Server, attribute: str) -> None:
+    text, size = FAULTS[attribute]
+    judgement = judged(server, attribute)
+    assert judgement.cell.verdict == "failed"
+    assert judgement.finding is not None
+    assert judgement.cell.witness is not None
+    assert text in judgement.cell.witness.observed
+    assert judgement.finding.case["w"].size == size
+
+
+def test_an_endless_call_is_killed_and_the_witness_is_minimal(server: Server) -> None:
+    judgement = judged(server, "endless", timeout=1.0)
+    assert judgement.cell.verdict == "failed"
+    assert "no result within 1 s" in judgement.cell.reason
+    assert judgement.finding is not None
+    assert judgement.finding.case["w"].size == 3
+
+
+def test_a_fault_that_only_a_sequence_of_calls_shows_is_reported_with_the_sequence(server: Server) -> None:
+    judgement = judged(server, "third_call")
+    assert judgement.cell.verdict == "failed"
+    assert judgement.finding is not None
+    assert len(judgement.finding.history) == 3
+
+
+def test_a_failure_that_does_not_recur_is_inconclusive(server: Server) -> None:
+    cell = judged(server, "once").cell
+    assert cell.verdict == "inconclusive"
+    assert "did not recur" in cell.reason
+
+
+def test_a_law_that_raises_is_inconclusive_and_never_the_layers_fault(server: Server) -> None:
+    cell = judged(server, "right", broken).cell
+    assert cell.verdict == "inconclusive"
+    assert "ZeroDivisionError" in cell.reason
+
+
+def test_a_config_that_is_not_offered_is_left_out_and_counted(server: Server) -> None:
+    cell = judged(server, "refuses").cell
+    assert (cell.verdict, cell.reason) == ("not-applicable", "only on Sundays")
+    assert cell.left_out > 0
+
+
+def test_a_declared_deviation_deviates_with_its_witness(server: Server) -> None:
+    cell = judged(server, "deviating", expected=Expected("doubles")).cell
+    assert (cell.verdict, cell.reason) == ("deviates", "doubles")
+    assert cell.witness is not None
+
+
+def test_a_deviation_that_does_not_show_is_stale(server: Server) -> None:
+    assert judged(server, "stale", expected=Expected("no")).cell.verdict == "failed"
+    assert judged(server, "stale", expected=Expected("no"), profile="quick").cell.verdict == "inconclusive"
+
+
+def test_a_deviation_covers_no_crash_that_it_does_not_name(server: Server) -> None:
+    assert judged(server, "crash_declared", expected=Expected("gives other numbers")).cell.verdict == "failed"
+    assert judged(server, "crash_declared", expected=Expected("crashes beyond two")).cell.verdict == "deviates"
+
+
+def test_a_deviation_outside_its_strata_is_judged_as_usual(server: Server) -> None:
+    cell = judged(server, "deviating", expected=Expected("doubles", ("float16",))).cell
+    assert cell.verdict == "failed"
+
+
+def test_a_stored_witness_is_tried_first_and_not_cut_again(server: Server) -> None:
+    stored = Case(PenaltyConfig(l1=1.0), "float32", {"w": np.arange(9, dtype="f4")}, {"w": ("W",)}, (), {})
+    judgement = judged(server, "deviating", expected=Expected("doubles", None, stored))
+    assert judgement.finding is not None
+    assert judgement.finding.case is stored
+    assert judgement.cell.examples == 1
+
+
+def test_the_cells_own_time_limit_is_inconclusive(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(judge.CELL_SECONDS, "default", 0.0)
+    cell = judged(server, "right").cell
+    assert cell.verdict == "inconclusive"
+    assert "time ran out" in cell.reason
+
+
+def test_in_process_a_layer_is_judged_alike() -> None:
+    assert judged(None, "right").cell.verdict == "passed"
+    assert judged(None, "doubled").cell.verdict == "failed"
+
+
+def test_two_runs_with_one_seed_judge_the_same_cases(server: Server) -> None:
+    first, second = (judged(server, "doubled", seed=7) for _ in range(2))
+    assert first.cell.witness == second.cell.witness
+    assert first.cell.examples == second.cell.examples
