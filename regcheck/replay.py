@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regcheck import files, storage
-from regcheck.errors import UsageError
+from regcheck.errors import UsageError, WorkerError
 from regcheck.evaluate import Outcome, evaluate
 from regcheck.host import CALL_SECONDS, Session
+from regcheck.processes import Server
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,7 +122,46 @@ def _stored(body: dict[str, Any]) -> Stored:
     )
 
 
-def judge_again(stored: Stored, prop: Property, server: Any, timeout: float = CALL_SECONDS) -> Outcome:
+@dataclass(frozen=True)
+class Replayed:
+    """A stored case judged on the layer as it is now; `notes` say what changed since it was stored."""
+
+    stored: Stored
+    law: Property
+    outcome: Outcome
+    notes: tuple[str, ...]
+
+
+def replay(path: Path, properties: Mapping[str, Property], timeout: float = CALL_SECONDS) -> Replayed:
+    """Judge the case of a replay file again. Raises UsageError for a file, property or layer that is not there."""
+    stored = read(path)
+    law = properties.get(stored.property)
+    if law is None:
+        msg = f"{str(path)!r} names the property {stored.property!r}, which is not installed. Install its plug-in."
+        raise UsageError(msg)
+    try:
+        server = Server(stored.python, (stored.adapter,))
+    except WorkerError as error:
+        raise UsageError(str(error)) from error
+    try:
+        outcome = judge_again(stored, law, server, timeout)
+    finally:
+        server.close()
+    if outcome.fault is not None and outcome.fault.kind == "load":
+        raise UsageError(outcome.fault.message)
+    return Replayed(stored, law, outcome, _notes(stored, law))
+
+
+def _notes(stored: Stored, law: Property) -> tuple[str, ...]:
+    notes = []
+    if stored.code != code_digest(stored.source):
+        notes.append("the layer's file has changed since the case was stored")
+    if stored.revision != law.revision:
+        notes.append(f"the property is at revision {law.revision}, the case was stored at {stored.revision}")
+    return tuple(notes)
+
+
+def judge_again(stored: Stored, prop: Property, server: Server, timeout: float = CALL_SECONDS) -> Outcome:
     """Judge a stored case on the layer as it is now."""
     session = Session(server, stored.source, stored.attribute, stored.family, stored.declares, timeout)
     try:

@@ -116,6 +116,27 @@ class Court:
             judge.close(kill=kill)
 
 
+class OwnCourt:
+    """Judges in this very process, for a debugger."""
+
+    def run(self, units: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Yield (unit, event) as they come."""
+        from regcheck.judging import Judging  # noqa: PLC0415  (brings Hypothesis)
+
+        events: list[dict[str, Any]] = []
+        judging = Judging(events.append)
+        try:
+            for unit in units:
+                events.clear()
+                judging.answer(unit)
+                yield from ((unit, event) for event in events)
+        finally:
+            judging.close()
+
+    def close(self, *, kill: bool = False) -> None:
+        """Nothing is left to end."""
+
+
 class Run:
     """One run of `regcheck verify`."""
 
@@ -142,7 +163,8 @@ class Run:
         laws = select(self.request, catalogue.properties)
         targets = targets_of(self.request, registry.entries(registry.IMPLEMENTATIONS), registry.adapters())
         self._save(force=True)
-        court = Court(self.request.jobs or max(1, min(os.cpu_count() or 1, 8)))
+        jobs = self.request.jobs or max(1, min(os.cpu_count() or 1, 8))
+        court = OwnCourt() if self.request.in_process else Court(jobs)
         clean = False
         try:
             units = self._probe(court, targets, catalogue.properties, laws)
@@ -159,7 +181,7 @@ class Run:
     # --- finding implementations
 
     def _probe(
-        self, court: Court, targets: list[Target], properties: Mapping[str, Property], laws: list[Property]
+        self, court: Court | OwnCourt, targets: list[Target], properties: Mapping[str, Property], laws: list[Property]
     ) -> list[dict[str, Any]]:
         pythons = self.request.pythons or (sys.executable,)
         self.environments = [{"id": i} for i in range(len(pythons))]
@@ -239,7 +261,7 @@ class Run:
 
     # --- judging
 
-    def _judge(self, court: Court, units: list[dict[str, Any]]) -> None:
+    def _judge(self, court: Court | OwnCourt, units: list[dict[str, Any]]) -> None:
         self.progress("planned", None, 0, len(self.planned))
         for unit, event in court.run(units):
             kind = event["event"]

@@ -136,8 +136,11 @@ def test_workers_end_with_their_server(tmp_path: Path) -> None:
     running = session(found, tmp_path, "")
     value(running)
     assert running.worker is not None
-    pid = running.worker.pid
+    worker, pid = running.worker, running.worker.pid
     found.close()
+    worker.sock.close()
+    worker.selector.close()
+    os.close(worker.output)
     deadline = time.monotonic() + 30
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         os.sched_yield()

@@ -62,6 +62,11 @@ def test_the_first_distribution_of_a_name_wins(tmp_path):
     assert registry.entries("regcheck.adapters", [str(tmp_path / "a"), str(tmp_path / "b")]) == []
 
 
+def test_entry_points_of_one_name_are_all_kept(site):
+    install(site, "second", "[regcheck.implementations]\nnumpy = second_layers:make\n")
+    assert set(registry.stock().values()) >= {"regcheck.stock.numpy", "second_layers:make"}
+
+
 def test_a_missing_folder_on_the_path_is_no_error(tmp_path):
     assert registry.entries("regcheck.adapters", [str(tmp_path / "absent")]) == []
 
@@ -130,9 +135,9 @@ def test_a_foreign_property_joins_the_catalogue(site):
         laws_b=PROPERTY.format(id="dropout.foreign", title="Second."),
         laws_c=PROPERTY.format(id="nonsense.foreign", title="Third."),
     )
-    found = registry.catalogue()
-    assert found.properties["dropout.foreign"].title == "First."
-    assert "nonsense.foreign" not in found.properties
+    found = registry.properties()
+    assert found.items["dropout.foreign"].title == "First."
+    assert "nonsense.foreign" not in found.items
     mine = [text for text in found.problems if " of laws " in text]
     assert "defined twice" in mine[0]
     assert "names no family" in mine[1]
