@@ -208,6 +208,9 @@ _BATCH_NORM = {"running_variance": ("unbiased", "biased"), "momentum": ("new", "
 _SQUARES = {"l2_factor": ("1", "0.5"), **_EVERY}
 _DECAY = {"decay": ("decoupled", "coupled"), "optimiser": ("gradient_descent", "adaptive"), **_EVERY}
 
+# Conventions that only widen a bound: they explain no wrong number.
+WIDENING = ("compute_dtype", "subnormals", "tolerance")
+
 _ROWS: tuple[tuple[str, type, str, dict[str, tuple[str, ...]]], ...] = (
     ("l1", PenaltyConfig, "value", _EVERY),
     ("l2", PenaltyConfig, "value", _SQUARES),

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase
 from regcheck import shrink
 from regcheck.errors import WorkerError
 from regcheck.evaluate import CheckerError, Outcome, evaluate
-from regcheck.families import FAMILIES
+from regcheck.families import FAMILIES, WIDENING
 from regcheck.implementation import DTYPES
 from regcheck.property import Plan, Property
 from regcheck.verdict import Cell, Verdict, Witness, number
@@ -206,11 +206,12 @@ class CellJudge:
             return ""
         for convention, values in FAMILIES[self.session.family].conventions.items():
             for value in values:
-                if value == self.session.declared(convention):
+                if convention in WIDENING or value == self.session.declared(convention):
                     continue
                 trial = {**self.prop.document, convention: value}
                 outcome = evaluate(self.prop, finding.case, self.session, trial)
-                if outcome.violation is None and outcome.cases:
+                # A value that only takes the case out of the law's domain explains nothing.
+                if outcome.violation is None and outcome.ill_conditioned <= finding.outcome.ill_conditioned:
                     return f"matches {convention}={value}; declare it if that is intended"
         return ""
 

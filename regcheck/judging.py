@@ -108,7 +108,7 @@ class Judging:
 
     def do_judge(self, unit: dict[str, Any]) -> None:
         """Judge one implementation by a list of properties."""
-        self.properties = self.properties or dict(registry.catalogue().properties)
+        self.properties = self.properties or dict(registry.properties().items)
         about, settings = unit["about"], Settings(**unit["settings"])
         server = None if unit["in_process"] else self.server(unit["python"], about["adapter"])
         declares = {**about["defaults"], **about["declares"]}

@@ -158,16 +158,16 @@ class Run:
 
     def verify(self) -> Report:
         """Run it. Raises UsageError; KeyboardInterrupt ends it early with what it has."""
-        catalogue = registry.catalogue()
+        catalogue = registry.properties()
         self.problems += catalogue.problems
-        laws = select(self.request, catalogue.properties)
+        laws = select(self.request, catalogue.items)
         targets = targets_of(self.request, registry.entries(registry.IMPLEMENTATIONS), registry.adapters())
         self._save(force=True)
         jobs = self.request.jobs or max(1, min(os.cpu_count() or 1, 8))
         court = OwnCourt() if self.request.in_process else Court(jobs)
         clean = False
         try:
-            units = self._probe(court, targets, catalogue.properties, laws)
+            units = self._probe(court, targets, catalogue.items, laws)
             self._judge(court, units)
             clean = True
         except KeyboardInterrupt:

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from regcheck.report import layout
-from regcheck.report.plain import configuration, one_line, times_bound, witness_lines
+from regcheck.report.failure import facts
+from regcheck.report.plain import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -110,22 +111,11 @@ def _details(report: Report, claims: Claims) -> Iterator[str]:
 
 
 def _failure(report: Report, cell: Cell, claims: Claims) -> Iterator[str]:
-    sentence, formula = layout.claim(claims, cell)
     yield f"### {escape(layout.column(report, cell))}: {escape(cell.property)}"
     yield ""
-    yield f"{escape(sentence)} {code(formula) if formula else ''}".rstrip()
-    yield ""
-    if cell.reason:
-        yield f"- reason: {escape(cell.reason)}"
-    yield f"- error: {escape(times_bound(cell.error_over_bound))}"
-    if cell.witness is not None:
-        yield f"- config: {code(configuration(cell.witness.config))}"
-        for name, text in witness_lines(cell.witness.inputs):
-            yield f"- {escape(name.strip())}: {code(text)}"
-        yield f"- where: {escape(cell.witness.where)}"
-        yield f"- expected: {code(cell.witness.expected)}"
-        yield f"- observed: {code(cell.witness.observed)}"
-        yield f"- replay: {code(cell.witness.replay)}"
+    for label, text in facts(cell, claims):
+        # What the author of a property wrote is prose; the rest are numbers and foreign text.
+        yield f"- {escape(label.strip())}: {escape(text) if label in {'claim', 'reason', 'error'} else code(text)}"
     yield ""
 
 

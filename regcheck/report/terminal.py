@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from regcheck.report import layout
-from regcheck.report.plain import configuration, one_line, times_bound, witness_lines
+from regcheck.report.failure import facts
+from regcheck.report.plain import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,30 +113,9 @@ def _failure(report: Report, cell: Cell, claims: Claims, glyphs: dict[Verdict, s
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, text in _facts(cell, claims):
+    for label, text in facts(cell, claims):
         grid.add_row(Text(label, "dim"), Text(text))
     yield Padding(grid, (0, 0, 0, 2))
-
-
-def _facts(cell: Cell, claims: Claims) -> Iterator[tuple[str, str]]:
-    sentence, formula = layout.claim(claims, cell)
-    yield "claim", one_line(sentence)
-    if formula:
-        yield "formula", one_line(formula)
-    if cell.reason:
-        yield "reason", one_line(cell.reason)
-    if cell.witness is not None:
-        yield "config", configuration(cell.witness.config)
-        yield from witness_lines(cell.witness.inputs)
-        if cell.witness.where:
-            yield "where", one_line(cell.witness.where)
-        yield "expected", one_line(cell.witness.expected)
-        yield "observed", one_line(cell.witness.observed)
-    yield "error", times_bound(cell.error_over_bound)
-    if cell.output:
-        yield "printed", one_line(cell.output)
-    if cell.witness is not None and cell.witness.replay:
-        yield "replay", one_line(cell.witness.replay)
 
 
 def _foot(report: Report) -> Iterator[RenderableType]:
