@@ -92,7 +92,7 @@ def standard(norm: Normalised, ar: Arithmetic) -> Standard:
     adds n·u to the variance, half of that to s, and the mean's error enters it squared, because the
     sum of the centred values is 0: δs = (n/2 + 8)u + ((n+1)uA)²/2. So
 
-        B = u[(n+3)A + |z|(n/2 + 8)] + |z|((n+1)uA)²/2 + u_o|z| + tiny
+        B = u[(n+3)A + |z|(n/2 + 8)] + |z|((n+1)uA)²/2 + tiny
 
     A running sum of near-equal terms has correlated errors: √n, and pairwise constants, are too small.
     Where (n+1)uA >= 1/4 the second order is no longer small, and accuracy cannot be claimed.
@@ -127,8 +127,8 @@ def _relative(norm: Normalised, n: int, lost: Array, ar: Arithmetic) -> Array:
 
 
 def _absolute(norm: Normalised, n: int, a: Array, s: Array, ar: Arithmetic) -> Array:
-    tiny = ar.eta * ((n + 4) * norm.s + 4) + ar.eta_out
-    z: Array = (n + FOLDED) * ar.u * a + np.abs(norm.z) * (s + ar.u_out) + tiny
+    tiny = ar.eta * ((n + 4) * norm.s + 4)
+    z: Array = (n + FOLDED) * ar.u * a + np.abs(norm.z) * s + tiny
     return z
 
 
@@ -151,14 +151,15 @@ def _limit(norm: Normalised, ar: Arithmetic) -> Array:
     return largest
 
 
-def affine(bound: Array, z: Array, y: Array, ar: Arithmetic, scale: Array | None = None) -> Array:
-    """Bound on y = γ·z + β from the bound on z: |γ|B + u|γz| + (u + u_o)|y|; `scale` broadcasts against z.
+def affine(standard: Standard, z: Array, y: Array, ar: Arithmetic, scale: Array | None = None) -> Array:
+    """Bound on the stored y = γ·z + β from B, that on z: |γ|(B + (u + u_o)|z|) + (u + u_o)|y| + tiny.
 
-    |γ|B holds u_o|γz|, for layers that round z before the map.
+    γ broadcasts against z and defaults to 1. A layer may round z before the map, hence u_o|γz|.
     """
-    gamma = np.abs(widen(scale)) if scale is not None else np.ones((), z.dtype)
-    total: Array = gamma * (bound + ar.u * np.abs(z)) + (ar.u + ar.u_out) * np.abs(y) + ar.eta + ar.eta_out
-    return total
+    gamma = np.ones((), z.dtype) if scale is None else np.abs(widen(scale))
+    both = ar.u + ar.u_out
+    bound: Array = gamma * (standard.z + both * np.abs(z)) + both * np.abs(y) + (1 + gamma) * (ar.eta + ar.eta_out)
+    return bound
 
 
 # --- gradients
@@ -183,7 +184,8 @@ def input_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmeti
     dm1 = (n + 4) * u * mean(size)
     dm2 = (n + 4) * u * mean(size * z) + 2 * mean(size * b)
     inner = dm1 + (z + b) * dm2 + 2 * m2 * b + (4 * u + standard.s) * (size + m1 + z * m2)
-    tiny = ar.eta * ((n + 4) * norm.s + 4) + ar.eta_out
+    # b = s²·m2 underflows where x is large: an error of η·|x|.
+    tiny = ar.eta * ((n + 4) * norm.s + 4 + 4 * (np.abs(norm.x) + norm.magnitude)) + ar.eta_out
     bound: Array = norm.s * inner + ar.u_out * np.abs(input_gradient_exactly(norm, g)) + tiny
     return bound
 

@@ -47,7 +47,7 @@ def expected(  # noqa: PLR0913
     y = gamma * norm.z + beta
     reach = np.abs(gamma) * standard.limit
     limit = reach + 2 * (ar.u + ar.u_out) * (reach + np.abs(beta))
-    return Expected(y, bounds.affine(standard.z, norm.z, y, ar, gamma), beta, limit, standard.judged, dims)
+    return Expected(y, bounds.affine(standard, norm.z, y, ar, gamma), beta, limit, standard.judged, dims)
 
 
 def judge(observed: Array, want: Expected, what: str = "y") -> list[Evidence]:
