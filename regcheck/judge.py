@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase
 from regcheck import shrink
 from regcheck.errors import WorkerError
 from regcheck.evaluate import CheckerError, Outcome, evaluate
-from regcheck.families import FAMILIES
+from regcheck.families import FAMILIES, WIDENING
 from regcheck.implementation import DTYPES
 from regcheck.property import Plan, Property
 from regcheck.verdict import Cell, Verdict, Witness, number
@@ -96,7 +96,7 @@ class Judgement:
     finding: Finding | None = None
 
 
-class _Enough(BaseException):  # noqa: N818  (a signal through Hypothesis)
+class _Enough(BaseException):
     """Stop generating."""
 
 
@@ -177,7 +177,11 @@ class CellJudge:
             return self._failed(usual)
         finding = self._stored(expected) or self._search(inside, shrink_calls=60)
         if finding is None:
-            return self._stale(f"the declared deviation does not show: {expected.reason}") if self.tally.cases else self._held()
+            return (
+                self._stale(f"the declared deviation does not show: {expected.reason}")
+                if self.tally.cases
+                else self._held()
+            )
         if finding.outcome.fault is not None and not _names_fault(expected.reason, finding.outcome):
             return self._failed(finding, "a deviation is declared, but its reason does not name this")
         return self._cell("deviates", expected.reason, finding)
@@ -206,11 +210,12 @@ class CellJudge:
             return ""
         for convention, values in FAMILIES[self.session.family].conventions.items():
             for value in values:
-                if value == self.session.declared(convention):
+                if convention in WIDENING or value == self.session.declared(convention):
                     continue
                 trial = {**self.prop.document, convention: value}
                 outcome = evaluate(self.prop, finding.case, self.session, trial)
-                if outcome.violation is None and outcome.cases:
+                # A value that only takes the case out of the law's domain explains nothing.
+                if outcome.violation is None and outcome.ill_conditioned <= finding.outcome.ill_conditioned:
                     return f"matches {convention}={value}; declare it if that is intended"
         return ""
 
@@ -273,7 +278,9 @@ class CellJudge:
         again = evaluate(self.prop, case, self.session)
         if again.violation is None:
             violation = outcome.violation
-            msg = f"a failure did not recur: expected {violation.expected}, saw {violation.observed}" if violation else ""
+            msg = (
+                f"a failure did not recur: expected {violation.expected}, saw {violation.observed}" if violation else ""
+            )
             raise NotRecurring(msg)
         return Finding(case, again, history)
 

@@ -174,7 +174,7 @@ def judge_again(stored: Stored, prop: Property, server: Server, timeout: float =
 
 def stored_witnesses(folder: str | None, deviations: Mapping[str, Mapping[str, Any]]) -> dict[str, Sequence[Stored]]:
     """The stored witnesses that an implementation's deviations name, by property id. Raises UsageError."""
-    found = {}
+    found: dict[str, Sequence[Stored]] = {}
     for prop, deviation in deviations.items():
         if deviation["witness"] is not None and folder is not None:
             found[prop] = [read(Path(folder) / "witnesses" / deviation["witness"])]

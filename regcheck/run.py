@@ -34,7 +34,7 @@ class Judge:
     """A judge process: one unit at a time."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "regcheck.judging"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -185,7 +185,7 @@ class Run:
     ) -> list[dict[str, Any]]:
         pythons = self.request.pythons or (sys.executable,)
         self.environments = [{"id": i} for i in range(len(pythons))]
-        units = [{"do": "canaries", "python": p, "label": p} for p in pythons]
+        units: list[dict[str, Any]] = [{"do": "canaries", "python": p, "label": p} for p in pythons]
         for i, python in enumerate(pythons):
             for target in targets:
                 probe = {"do": "probe", "python": python, "environment": i, "source": target.source}

@@ -62,6 +62,13 @@ def test_the_first_distribution_of_a_name_wins(tmp_path):
     assert registry.entries("regcheck.adapters", [str(tmp_path / "a"), str(tmp_path / "b")]) == []
 
 
+def test_entry_points_of_one_name_are_all_kept(site):
+    install(site, "second", "[regcheck.implementations]\nnumpy = second_layers:make\n")
+    sources = [entry.source() for entry in registry.entries(registry.IMPLEMENTATIONS) if entry.name == "numpy"]
+    assert {"kind": "module", "name": "second_layers", "attribute": "make"} in sources
+    assert {"kind": "module", "name": "regcheck.stock.numpy"} in sources
+
+
 def test_a_missing_folder_on_the_path_is_no_error(tmp_path):
     assert registry.entries("regcheck.adapters", [str(tmp_path / "absent")]) == []
 

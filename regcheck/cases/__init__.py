@@ -1,0 +1,3 @@
+"""Strategies for cases: Hypothesis draws what matters structurally, a seeded generator fills in the data."""
+
+from regcheck.cases.norms import *  # noqa: F403

@@ -1,0 +1,306 @@
+"""The command line: options, output and exit codes; what it does lies elsewhere and is imported when it is needed."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from regcheck import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from regcheck.property import Property
+    from regcheck.report.layout import Claims
+    from regcheck.verdict import Report
+
+KINDS = ("implementations", "properties", "families", "statements")
+PROFILES = ("quick", "default", "thorough")
+FORMATS = ("terminal", "markdown", "json")
+WIDTH = 200  # where there is no terminal: wide enough not to break a command that is to be copied
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class Commands(click.Group):
+    """A group that suggests the command that was meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` name. Raises UsageError with the nearest name."""
+        if not args[0].startswith("-"):
+            from regcheck.names import expect  # noqa: PLC0415
+
+            expect("command", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings=SETTINGS)
+@click.version_option(__version__, message="regcheck %(version)s")
+@click.option("--traceback", is_flag=True, expose_value=False, help="Show where an error of the command arose.")
+def cli() -> None:
+    """Tell whether a regularisation or normalisation layer does what its definition says, and how fast."""
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--family", metavar="FAMILY", help="The family of a bare class; of others, judge this family alone.")
+@click.option("--property", "properties", multiple=True, metavar="GLOB", help="Only these properties. Repeatable.")
+@click.option("--level", "levels", multiple=True, metavar="LEVEL", help="Only this level. Repeatable.")
+@click.option("--profile", default="default", show_default=True, metavar="|".join(PROFILES), help="How much to judge.")
+@click.option("--examples", type=click.IntRange(min=1), metavar="N", help="Cases a cell, instead of the profile's.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), metavar="S", help="The number that chooses the cases.")
+@click.option("--jobs", type=click.IntRange(min=1), default=None, metavar="N", help="Judges at once.")
+@click.option("--timeout", type=float, default=10.0, show_default=True, metavar="S", help="Seconds for one call.")
+@click.option("--python", "pythons", multiple=True, metavar="PATH", help="The layer's interpreter. Repeatable.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report here.")
+@click.option("--in-process", is_flag=True, help="Run the layer in the judge, for a debugger. Not conformant.")
+def verify(json_file: Path | None, **given: Any) -> int:
+    """Judge layers: file.py[:factory], package.module[:factory], or a class such as torch.nn:LayerNorm.
+
+    Without a TARGET, every stock implementation whose framework is installed is judged.
+    """
+    from regcheck import registry, run  # noqa: PLC0415
+    from regcheck.names import expect  # noqa: PLC0415
+    from regcheck.plan import Request  # noqa: PLC0415
+    from regcheck.property import LEVELS  # noqa: PLC0415
+    from regcheck.report.live import progress  # noqa: PLC0415
+
+    for level in given["levels"]:
+        expect("level", level, LEVELS)
+    expect("profile", given["profile"], PROFILES)
+    _check_timeout(given["timeout"])
+    given["pythons"] = tuple(_interpreter(path) for path in given["pythons"])
+    given["jobs"] = given["jobs"] or 0
+    with progress() as tell:
+        report = run.verify(Request(json=json_file, **given), tell)
+    return _show(report, registry.catalogue().properties)
+
+
+@cli.command(name="list")
+@click.argument("kind", required=False, metavar=f"[{'|'.join(KINDS)}]")
+@click.option("--json", "as_json", is_flag=True, help="Records for a program.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="A table of the properties or families for a document.")
+def list_command(kind: str | None, *, as_json: bool, as_markdown: bool) -> int:
+    """List the implementations, properties, families and statements that there are."""
+    from regcheck.names import expect  # noqa: PLC0415
+    from regcheck.report import listing  # noqa: PLC0415
+
+    if kind is not None:
+        expect("list of", kind, KINDS)
+    if as_markdown:
+        expect("table of", kind or "", listing.TABLES)
+        click.echo(listing.TABLES[kind or ""](_catalogue()[0]))
+        return 0
+    records = {one: _records(one) for one in ([kind] if kind else KINDS)}
+    if as_json:
+        click.echo(listing.as_json(records[kind] if kind else records))
+        return 0
+    for line in listing.lines(records):
+        click.echo(line)
+    return 0
+
+
+@cli.command()
+@click.argument("name", metavar="PROPERTY|STATEMENT")
+def explain(name: str) -> int:
+    """Explain a property (dropout.rate) or a statement of the document (5.3)."""
+    from regcheck.names import expect  # noqa: PLC0415
+    from regcheck.report import listing  # noqa: PLC0415
+
+    items, statements = _catalogue()
+    wanted = name.removeprefix("§")
+    expect("property or statement", wanted, [*items, *statements], "`regcheck list` names them all.")
+    text = (
+        listing.explain_property(items[wanted], statements)
+        if wanted in items
+        else listing.explain_statement(statements[wanted], items)
+    )
+    for line in text:
+        click.echo(line)
+    return 0
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def replay(file: Path) -> int:
+    """Judge the stored case of a failure once more."""
+    from regcheck import registry  # noqa: PLC0415
+    from regcheck.replayed import cell_of  # noqa: PLC0415
+    from regcheck.report.exit_code import of_cell  # noqa: PLC0415
+    from regcheck.report.failure import text  # noqa: PLC0415
+
+    items = registry.catalogue().properties
+    cell, notes = cell_of(file, items)
+    _warn(notes)
+    click.echo(text(cell, _claims(items)))
+    return of_cell(cell)
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option("--format", "form", default="terminal", show_default=True, metavar="|".join(FORMATS))
+def report(files: tuple[Path, ...], form: str) -> int:
+    """Show stored JSON reports in another form."""
+    from regcheck.names import expect  # noqa: PLC0415
+    from regcheck.report import records  # noqa: PLC0415
+
+    expect("format", form, FORMATS)
+    stored = [records.read(path) for path in files]
+    items = _catalogue()[0]
+    for one in stored:
+        _print(one, items, form)
+    return 0
+
+
+def _show(report: Report, items: Mapping[str, Property]) -> int:
+    from regcheck.report.exit_code import exit_code  # noqa: PLC0415
+
+    try:
+        _print(report, items, "terminal")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_output()
+    return exit_code(report)
+
+
+def _print(report: Report, items: Mapping[str, Property], form: str) -> None:
+    claims = _claims(items)
+    if form == "json":
+        from regcheck.report.records import dumps  # noqa: PLC0415
+
+        click.echo(dumps(report), nl=False)
+    elif form == "markdown":
+        from regcheck.report.markdown import markdown  # noqa: PLC0415
+
+        click.echo(markdown(report, claims), nl=False)
+    else:
+        _print_to_terminal(report, claims)
+
+
+def _print_to_terminal(report: Report, claims: Claims) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from regcheck.report.terminal import renderables  # noqa: PLC0415
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    with console.capture() as captured:
+        for piece in renderables(report, claims, width=console.width, unicode=console.encoding.startswith("utf")):
+            console.print(piece, crop=False)
+    # A table fills its lines with blanks.
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip(), color=True)
+
+
+def _claims(items: Mapping[str, Property]) -> Claims:
+    return {name: (law.title, law.formula) for name, law in items.items()}
+
+
+def _records(kind: str) -> list[dict[str, Any]]:
+    from regcheck.report import listing  # noqa: PLC0415
+
+    if kind == "implementations":
+        from regcheck import registry  # noqa: PLC0415
+
+        listed, problems = registry.implementations()
+        _warn(problems)
+        return listing.implementations(listed)
+    if kind == "families":
+        from regcheck.families import FAMILIES  # noqa: PLC0415
+
+        return listing.families(FAMILIES)
+    items, statements = _catalogue()
+    return listing.properties(items) if kind == "properties" else listing.statements(statements, items)
+
+
+def _catalogue() -> tuple[Mapping[str, Property], Mapping[str, Any]]:
+    from regcheck import registry  # noqa: PLC0415
+
+    found = registry.catalogue()
+    _warn(found.problems)
+    return found.properties, found.statements
+
+
+def _interpreter(path: str) -> str:
+    import shutil  # noqa: PLC0415
+
+    from regcheck.errors import UsageError  # noqa: PLC0415
+
+    found = shutil.which(path)
+    if found is None:
+        msg = (
+            f"There is no interpreter {path!r}. Expected an executable Python. Give its path, such as venv/bin/python."
+        )
+        raise UsageError(msg)
+    # A link is kept as it is: it tells the interpreter which virtual environment it belongs to.
+    return str(Path(found).absolute())
+
+
+def _check_timeout(seconds: float) -> None:
+    from regcheck.errors import UsageError  # noqa: PLC0415
+
+    if not 0 < seconds < float("inf"):
+        msg = f"Invalid value for --timeout. Expected a finite number > 0. Received: {seconds}. Give seconds."
+        raise UsageError(msg)
+
+
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in dict.fromkeys(sentences):
+        _say(sentence)
+
+
+def _say(sentence: str) -> None:
+    from regcheck.report.plain import one_line  # noqa: PLC0415
+
+    click.echo(f"regcheck: {one_line(sentence)}", err=True)
+
+
+def _abandon_output() -> None:
+    """Whoever read our output has closed it; what is still buffered must not raise again at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line; its exit code. Never raises: an error is a sentence on standard error."""
+    # Taken out here, so that it may stand behind the command as well as before it.
+    trace = "--traceback" in arguments
+    arguments = [one for one in arguments if one != "--traceback"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = cli.main(arguments, prog_name="regcheck", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001  (turned into an exit code)
+        if trace:
+            traceback.print_exc()
+        return _exit_code_of(error)
+    return code if isinstance(code, int) else 0
+
+
+def _exit_code_of(error: BaseException) -> int:
+    from regcheck.errors import UsageError  # noqa: PLC0415
+    from regcheck.report import exit_code as codes  # noqa: PLC0415
+
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return codes.USAGE
+    if isinstance(error, click.ClickException | UsageError):
+        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        _say(text)
+        return codes.USAGE
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        _say("Interrupted; nothing is reported. Run the command again.")
+        return codes.INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        _abandon_output()
+        return codes.HELD
+    _say(f"Internal error: {type(error).__name__}: {error}. Run it again with --traceback, and report what that shows.")
+    return codes.INTERNAL

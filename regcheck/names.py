@@ -1,0 +1,30 @@
+"""Names that a user gave: whether they are known, and which one was meant."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from regcheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LISTED = 20
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """A sentence with the nearest known names, or with all where they are few; "" where neither helps."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 3, 0.5)
+    if close:
+        return f"Did you mean {' or '.join(map(repr, close))}?"
+    return f"Expected one of {', '.join(names)}." if 0 < len(names) <= LISTED else ""
+
+
+def expect(what: str, name: str, known: Iterable[str], remedy: str = "") -> None:
+    """Raise UsageError unless `name` is known."""
+    names = list(known)
+    if name not in names:
+        msg = " ".join(filter(None, [f"There is no {what} {name!r}.", near(name, names), remedy]))
+        raise UsageError(msg)

@@ -1,0 +1,76 @@
+"""What the normalisations have in common: a group of values, standardised.
+
+    z = (x − mean)·s,  s = 1/√(var + ε)
+
+Everything is in the oracle's precision (`regcheck.reference.precision`), in two passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from regcheck.reference.precision import widen
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """x standardised over `axes`, which hold `n` values a group.
+
+    `x` and `z` have the input's shape; `mean`, `var` (biased, of the group), `s` and `magnitude`
+    (mean of |x|) have size 1 along `axes`.
+    """
+
+    x: Array
+    mean: Array
+    var: Array
+    s: Array
+    z: Array
+    magnitude: Array
+    eps: float
+    n: int
+    axes: tuple[int, ...]
+
+    def mean_over(self, values: Array) -> Array:
+        """Mean of each group of `values`, shaped like `mean`."""
+        result: Array = np.mean(values, axis=self.axes, keepdims=True)
+        return result
+
+
+class Gradients(NamedTuple):
+    """Vector-Jacobian products: of the input, of γ and of β (the last two as for an affine layer)."""
+
+    x: Array
+    scale: Array
+    shift: Array
+
+
+def normalise(x: Array, axes: tuple[int, ...], eps: float) -> Normalised:
+    """Standardise `x` by its own statistics over `axes`."""
+    values = widen(x)
+    mean = values.mean(axis=axes, keepdims=True)
+    var = np.square(values - mean).mean(axis=axes, keepdims=True)
+    return with_statistics(x, mean, var, axes, eps)
+
+
+def with_statistics(x: Array, mean: Array, var: Array, axes: tuple[int, ...], eps: float) -> Normalised:
+    """Standardise `x` by the statistics given, of size 1 along `axes`."""
+    values = widen(x)
+    s = 1 / np.sqrt(widen(var) + values.dtype.type(eps))
+    z = (values - widen(mean)) * s
+    magnitude = np.abs(values).mean(axis=axes, keepdims=True)
+    n = int(np.prod([x.shape[a] for a in axes], dtype=int))
+    return Normalised(values, widen(mean), widen(var), s, z, magnitude, eps, n, axes)
+
+
+def input_gradient(norm: Normalised, g: Array) -> Array:
+    """dx for g = dy·γ where the statistics depend on x: s·(g − mean g − z·mean(g·z)).
+
+    Source: Ioffe and Szegedy 2015, section 3, with the sums of (x − mean) left out, which are 0.
+    """
+    dx: Array = norm.s * (g - norm.mean_over(g) - norm.z * norm.mean_over(g * norm.z))
+    return dx
