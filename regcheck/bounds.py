@@ -80,38 +80,56 @@ class Standard(NamedTuple):
     limit: Array
 
 
+# Rounding errors of size |x|·s that are made once, whatever the group's length: x·k + (β − mean·k), k = γ·s, the
+# form in which several libraries compute, rounds two products and a difference of that size.
+FOLDED = 3
+
+
 def standard(norm: Normalised, ar: Arithmetic) -> Standard:
     """Bounds where the statistics are the group's own, n values each.
 
-    The computed mean is off by at most (n+1)u·mean|x|, which is (n+1)u·A in units of 1/s; the sum of squares
+    The computed mean is off by at most n·u·mean|x|, which is n·u·A in units of 1/s; the sum of squares
     adds n·u to the variance, half of that to s, and the mean's error enters it squared, because the
     sum of the centred values is 0: δs = (n/2 + 8)u + ((n+1)uA)²/2. So
 
-        B = u[(n+1)A + |z|(n/2 + 8)] + |z|((n+1)uA)²/2 + u_o|z| + tiny
+        B = u[(n+3)A + |z|(n/2 + 8)] + |z|((n+1)uA)²/2 + u_o|z| + tiny
 
     A running sum of near-equal terms has correlated errors: √n, and pairwise constants, are too small.
     Where (n+1)uA >= 1/4 the second order is no longer small, and accuracy cannot be claimed.
+
+    Welford's update multiplies deviations from two successive means, whose errors enter in first order:
+    (n+1)uA·σs more in δs. In z that was never seen to matter beside (n+3)uA; in gradients it is.
     """
     a = norm.magnitude * norm.s
-    return _standard(norm, ar, a, norm.n, _limit(norm, ar))
+    lost = (norm.n + 1) * ar.u * a
+    two_pass = _relative(norm, norm.n, lost, ar)
+    z = _absolute(norm, norm.n, a, two_pass, ar)
+    s = two_pass + lost * np.sqrt(norm.var) * norm.s
+    return Standard(z, s, a, np.broadcast_to(lost < 1 / 4, norm.z.shape), _limit(norm, ar))
 
 
-RECORDED = 4  # rounding errors of size |x|·s where no sum is formed: x − mean or (k·x + c), and their products
+RECORDED = 4  # in place of n where the statistics are given and no sum is formed
 
 
 def standard_recorded(norm: Normalised, ar: Arithmetic) -> Standard:
-    """Bounds where the statistics are given: no sum is formed, so c = 4, and A = (|x| + |mean|)·s per element."""
+    """Bounds where the statistics are given: as `standard` with n = 4, A = (|x| + |mean|)·s per element."""
     a = (np.abs(norm.x) + np.abs(norm.mean)) * norm.s
-    return _standard(norm, ar, a, RECORDED, np.full((), np.inf))
+    lost = (RECORDED + 1) * ar.u * a
+    s = _relative(norm, RECORDED, np.zeros((), a.dtype), ar)
+    z = _absolute(norm, RECORDED, a, s, ar)
+    return Standard(z, s, a, lost < 1 / 4, np.full((), np.inf))
 
 
-def _standard(norm: Normalised, ar: Arithmetic, a: Array, length: int, limit: Array) -> Standard:
-    lost = (length + 1) * ar.u * a
+def _relative(norm: Normalised, n: int, lost: Array, ar: Arithmetic) -> Array:
     # Squares and ε itself may underflow: relative to var + ε that is an error of 2η/(var + ε).
-    s = (length / 2 + 8) * ar.u + lost**2 / 2 + 2 * ar.eta * norm.s**2
-    tiny = ar.eta * ((length + 4) * norm.s + 4) + ar.eta_out
-    z = lost + np.abs(norm.z) * (s + ar.u_out) + tiny
-    return Standard(z, s, a, np.broadcast_to(lost < 1 / 4, norm.z.shape), limit)
+    s: Array = (n / 2 + 8) * ar.u + lost**2 / 2 + 2 * ar.eta * norm.s**2
+    return s
+
+
+def _absolute(norm: Normalised, n: int, a: Array, s: Array, ar: Arithmetic) -> Array:
+    tiny = ar.eta * ((n + 4) * norm.s + 4) + ar.eta_out
+    z: Array = (n + FOLDED) * ar.u * a + np.abs(norm.z) * (s + ar.u_out) + tiny
+    return z
 
 
 LOST = 4
@@ -214,11 +232,12 @@ def running_mean(norm: Normalised, old: Array, weight: float, ar: Arithmetic) ->
 
 
 def running_variance(norm: Normalised, old: Array, weight: float, factor: float, ar: Arithmetic) -> Array:
-    """Bound on (1 − w)·old + w·factor·var, factor 1 or m/(m − 1): w·factor·[(m+4)u·var + ((m+1)u·mean|x|)²] + few.
+    """Bound on (1 − w)·old + w·factor·var, factor 1 or m/(m − 1).
 
-    The sum of squares has relative error (m+4)u, the mean's own error enters squared; few as for the mean.
+    w·factor·[(m+4)u·var + Δ² + Δσ] + few as for the mean, Δ = (m+1)u·mean|x|: the sum of squares has relative
+    error (m+4)u, the mean's own error Δ enters it squared, in Welford's update once (see `standard`).
     """
-    var, magnitude = norm.var.reshape(-1), norm.magnitude.reshape(-1)
+    var, lost = norm.var.reshape(-1), (norm.n + 1) * ar.u * norm.magnitude.reshape(-1)
     few = 4 * (ar.u + ar.u_out) * (np.abs(widen(old)) + factor * var)
-    own = (norm.n + 4) * ar.u * var + ((norm.n + 1) * ar.u * magnitude) ** 2 + 3 * ar.eta
+    own = (norm.n + 4) * ar.u * var + lost**2 + lost * np.sqrt(var) + 3 * ar.eta
     return weight * factor * own + few + 4 * (ar.eta + ar.eta_out)

@@ -181,15 +181,22 @@ def _print(report: Report, items: Mapping[str, Property], form: str) -> None:
 
         click.echo(markdown(report, claims), nl=False)
     else:
-        from rich.console import Console  # noqa: PLC0415
+        _print_to_terminal(report, claims)
 
-        from regcheck.report.terminal import renderables  # noqa: PLC0415
 
-        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
-        console = Console(width=width, markup=False, highlight=False, emoji=False)
-        unicode = console.encoding.startswith("utf")
-        for piece in renderables(report, claims, width=console.width, unicode=unicode):
-            console.print(piece)
+def _print_to_terminal(report: Report, claims: Claims) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from regcheck.report.terminal import renderables  # noqa: PLC0415
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    with console.capture() as captured:
+        for piece in renderables(report, claims, width=console.width, unicode=console.encoding.startswith("utf")):
+            console.print(piece, crop=False)
+    # A table fills its lines with blanks.
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip(), color=True)
 
 
 def _claims(items: Mapping[str, Property]) -> Claims:

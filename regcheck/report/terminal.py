@@ -43,7 +43,6 @@ def renderables(report: Report, claims: Claims, *, width: int = 120, unicode: bo
     glyphs = layout.GLYPHS if unicode else ASCII_GLYPHS
     yield from _head(report)
     for sheet in layout.sheets(report):
-        yield Text()
         yield from _tables(sheet, width, glyphs)
     yield from _list("Deviations, as declared", layout.by_verdict(report, "deviates"), report)
     yield from _list("Inconclusive", layout.by_verdict(report, "inconclusive"), report)
@@ -63,10 +62,11 @@ def _head(report: Report) -> Iterator[RenderableType]:
         yield Text(layout.environment_line(environment))
 
 
-def _tables(sheet: Sheet, width: int, glyphs: dict[Verdict, str]) -> Iterator[Table]:
+def _tables(sheet: Sheet, width: int, glyphs: dict[Verdict, str]) -> Iterator[RenderableType]:
     longest = max(len(one_line(row)) for row in sheet.rows)
     at_once = max(1, (width - longest - 2) // (CELL_WIDTH + 2))
     for start in range(0, len(sheet.columns), at_once):
+        yield Text()
         yield _table(sheet, sheet.columns[start : start + at_once], glyphs)
 
 
@@ -114,8 +114,12 @@ def _failure(report: Report, cell: Cell, claims: Claims, glyphs: dict[Verdict, s
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for label, text in facts(cell, claims):
-        grid.add_row(Text(label, "dim"), Text(text))
+        if label != "replay":
+            grid.add_row(Text(label, "dim"), Text(text))
     yield Padding(grid, (0, 0, 0, 2))
+    if cell.witness is not None and cell.witness.replay:
+        # A command that is to be copied stays on one line, however narrow the terminal is.
+        yield Text(f"  {one_line(cell.witness.replay)}", "bold", no_wrap=True, overflow="ignore")
 
 
 def _foot(report: Report) -> Iterator[RenderableType]:

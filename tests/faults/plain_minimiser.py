@@ -307,7 +307,7 @@ class StartsFromLast(Minimiser):
     def _descend(self, gram: Array, correlations: Array, w: Array) -> Array:
         last = getattr(self, "last", w)
         if last is not w and last.shape == w.shape:
-            self._sweeps = lambda: 5  # type: ignore[method-assign]
+            self._sweeps = lambda: 5
             w = last.copy()
         self.last = super()._descend(gram, correlations, w)
         return self.last
@@ -333,6 +333,6 @@ class MatrixScaledInPlace(Minimiser):
         """w, at the price of A's last bits."""
         w = super().minimise(a, b)
         if a.flags.writeable:
-            a /= 3
-            a *= 3
+            a /= 7
+            a *= 7
         return w
