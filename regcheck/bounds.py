@@ -121,6 +121,14 @@ def standard_recorded(norm: Normalised, ar: Arithmetic) -> Standard:
     return Standard(z, s, a, lost < 1 / 4, np.full((), np.inf))
 
 
+def standard_exact(norm: Normalised, ar: Arithmetic) -> Standard:
+    """Bounds for groups whose sums are exact, so that the mean is, but for 1/n: as with recorded statistics."""
+    a = norm.magnitude * norm.s
+    s = _relative(norm, RECORDED, np.zeros((), a.dtype), ar)
+    judged = np.broadcast_to((RECORDED + 1) * ar.u * a < 1 / 4, norm.z.shape)
+    return Standard(_absolute(norm, RECORDED, a, s, ar), s, a, judged, _limit(norm, ar))
+
+
 def _relative(norm: Normalised, n: int, lost: Array, ar: Arithmetic) -> Array:
     # Squares and ε itself may underflow: relative to var + ε that is an error of 2η/(var + ε).
     s: Array = (n / 2 + 8) * ar.u + lost**2 / 2 + 2 * ar.eta * norm.s**2
@@ -133,7 +141,7 @@ def _absolute(norm: Normalised, n: int, a: Array, s: Array, ar: Arithmetic) -> A
     return z
 
 
-LOST = 4
+LOST = 4  # at most 1.43 was seen of two-pass layers, thousands of one-pass ones, and of Welford's update at n = 2
 
 
 def _limit(norm: Normalised, ar: Arithmetic) -> Array:
@@ -145,7 +153,7 @@ def _limit(norm: Normalised, ar: Arithmetic) -> Array:
     """
     peak = np.max(np.abs(norm.x), axis=norm.axes, keepdims=True)
     n = norm.n
-    once = LOST * (n + 1) * ar.u * peak * norm.s
+    once = LOST * ar.u * peak * norm.s
     largest: Array = (
         np.sqrt(float(n)) * (1 + (n / 2 + 8) * ar.u + ar.u_out) + once + ar.eta * (n + 8) * norm.s + ar.eta_out
     )
