@@ -239,7 +239,7 @@ def running_mean(norm: Normalised, old: Array, weight: float, ar: Arithmetic) ->
     """
     mean, magnitude = np.abs(norm.mean).reshape(-1), norm.magnitude.reshape(-1)
     few = 4 * (ar.u + ar.u_out)
-    return weight * (norm.n + 1) * ar.u * magnitude + few * (np.abs(widen(old)) + mean) + 4 * (ar.eta + ar.eta_out)
+    return weight * (norm.n + 1) * ar.u * magnitude + few * (np.abs(old) + mean) + 4 * (ar.eta + ar.eta_out)
 
 
 def running_variance(norm: Normalised, old: Array, weight: float, factor: float, ar: Arithmetic) -> Array:
@@ -249,7 +249,7 @@ def running_variance(norm: Normalised, old: Array, weight: float, factor: float,
     error (m+4)u, the mean's own error Δ enters it squared, in Welford's update once (see `standard`).
     """
     var, lost = norm.var.reshape(-1), (norm.n + 1) * ar.u * norm.magnitude.reshape(-1)
-    few = 4 * (ar.u + ar.u_out) * (np.abs(widen(old)) + factor * var)
+    few = 4 * (ar.u + ar.u_out) * (np.abs(old) + factor * var)
     own = (norm.n + 4) * ar.u * var + lost**2 + lost * np.sqrt(var) + 3 * ar.eta
     return weight * factor * own + few + 4 * (ar.eta + ar.eta_out)
 
