@@ -19,6 +19,7 @@ from regcheck.reference.precision import oracle_roundoff, unit_roundoff, widen
 
 if TYPE_CHECKING:
     from regcheck.reference.normalisation import Normalised
+    from regcheck.reference.penalties import Strengths, Sums
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -80,38 +81,56 @@ class Standard(NamedTuple):
     limit: Array
 
 
+# Rounding errors of size |x|·s that are made once, whatever the group's length: x·k + (β − mean·k), k = γ·s, the
+# form in which several libraries compute, rounds two products and a difference of that size.
+FOLDED = 3
+
+
 def standard(norm: Normalised, ar: Arithmetic) -> Standard:
     """Bounds where the statistics are the group's own, n values each.
 
-    The computed mean is off by at most (n+1)u·mean|x|, which is (n+1)u·A in units of 1/s; the sum of squares
+    The computed mean is off by at most n·u·mean|x|, which is n·u·A in units of 1/s; the sum of squares
     adds n·u to the variance, half of that to s, and the mean's error enters it squared, because the
     sum of the centred values is 0: δs = (n/2 + 8)u + ((n+1)uA)²/2. So
 
-        B = u[(n+1)A + |z|(n/2 + 8)] + |z|((n+1)uA)²/2 + u_o|z| + tiny
+        B = u[(n+3)A + |z|(n/2 + 8)] + |z|((n+1)uA)²/2 + u_o|z| + tiny
 
     A running sum of near-equal terms has correlated errors: √n, and pairwise constants, are too small.
     Where (n+1)uA >= 1/4 the second order is no longer small, and accuracy cannot be claimed.
+
+    Welford's update multiplies deviations from two successive means, whose errors enter in first order:
+    (n+1)uA·σs more in δs. In z that was never seen to matter beside (n+3)uA; in gradients it is.
     """
     a = norm.magnitude * norm.s
-    return _standard(norm, ar, a, norm.n, _limit(norm, ar))
+    lost = (norm.n + 1) * ar.u * a
+    two_pass = _relative(norm, norm.n, lost, ar)
+    z = _absolute(norm, norm.n, a, two_pass, ar)
+    s = two_pass + lost * np.sqrt(norm.var) * norm.s
+    return Standard(z, s, a, np.broadcast_to(lost < 1 / 4, norm.z.shape), _limit(norm, ar))
 
 
-RECORDED = 4  # rounding errors of size |x|·s where no sum is formed: x − mean or (k·x + c), and their products
+RECORDED = 4  # in place of n where the statistics are given and no sum is formed
 
 
 def standard_recorded(norm: Normalised, ar: Arithmetic) -> Standard:
-    """Bounds where the statistics are given: no sum is formed, so c = 4, and A = (|x| + |mean|)·s per element."""
+    """Bounds where the statistics are given: as `standard` with n = 4, A = (|x| + |mean|)·s per element."""
     a = (np.abs(norm.x) + np.abs(norm.mean)) * norm.s
-    return _standard(norm, ar, a, RECORDED, np.full((), np.inf))
+    lost = (RECORDED + 1) * ar.u * a
+    s = _relative(norm, RECORDED, np.zeros((), a.dtype), ar)
+    z = _absolute(norm, RECORDED, a, s, ar)
+    return Standard(z, s, a, lost < 1 / 4, np.full((), np.inf))
 
 
-def _standard(norm: Normalised, ar: Arithmetic, a: Array, length: int, limit: Array) -> Standard:
-    lost = (length + 1) * ar.u * a
+def _relative(norm: Normalised, n: int, lost: Array, ar: Arithmetic) -> Array:
     # Squares and ε itself may underflow: relative to var + ε that is an error of 2η/(var + ε).
-    s = (length / 2 + 8) * ar.u + lost**2 / 2 + 2 * ar.eta * norm.s**2
-    tiny = ar.eta * ((length + 4) * norm.s + 4) + ar.eta_out
-    z = lost + np.abs(norm.z) * (s + ar.u_out) + tiny
-    return Standard(z, s, a, np.broadcast_to(lost < 1 / 4, norm.z.shape), limit)
+    s: Array = (n / 2 + 8) * ar.u + lost**2 / 2 + 2 * ar.eta * norm.s**2
+    return s
+
+
+def _absolute(norm: Normalised, n: int, a: Array, s: Array, ar: Arithmetic) -> Array:
+    tiny = ar.eta * ((n + 4) * norm.s + 4) + ar.eta_out
+    z: Array = (n + FOLDED) * ar.u * a + np.abs(norm.z) * (s + ar.u_out) + tiny
+    return z
 
 
 LOST = 4
@@ -214,11 +233,111 @@ def running_mean(norm: Normalised, old: Array, weight: float, ar: Arithmetic) ->
 
 
 def running_variance(norm: Normalised, old: Array, weight: float, factor: float, ar: Arithmetic) -> Array:
-    """Bound on (1 − w)·old + w·factor·var, factor 1 or m/(m − 1): w·factor·[(m+4)u·var + ((m+1)u·mean|x|)²] + few.
+    """Bound on (1 − w)·old + w·factor·var, factor 1 or m/(m − 1).
 
-    The sum of squares has relative error (m+4)u, the mean's own error enters squared; few as for the mean.
+    w·factor·[(m+4)u·var + Δ² + Δσ] + few as for the mean, Δ = (m+1)u·mean|x|: the sum of squares has relative
+    error (m+4)u, the mean's own error Δ enters it squared, in Welford's update once (see `standard`).
     """
-    var, magnitude = norm.var.reshape(-1), norm.magnitude.reshape(-1)
+    var, lost = norm.var.reshape(-1), (norm.n + 1) * ar.u * norm.magnitude.reshape(-1)
     few = 4 * (ar.u + ar.u_out) * (np.abs(widen(old)) + factor * var)
-    own = (norm.n + 4) * ar.u * var + ((norm.n + 1) * ar.u * magnitude) ** 2 + 3 * ar.eta
+    own = (norm.n + 4) * ar.u * var + lost**2 + lost * np.sqrt(var) + 3 * ar.eta
     return weight * factor * own + few + 4 * (ar.eta + ar.eta_out)
+
+
+# --- penalties
+
+
+def penalty_value(strengths: Strengths, sums: Sums, ar: Arithmetic) -> Array:
+    """Bound on P(w) = l1·Σ|w| + l2·Σw², n elements, whatever order the terms are added in.
+
+    Σ|w| makes n − 1 additions; the strength's own rounding, the product and the result's rounding make n + 2, the
+    sum of both parts n + 3. Squares add one each; a squared Euclidean norm adds the root (halved, then
+    doubled by the square), the square, and two for the norm's rounding: n + 7. With γ(k) = ku/(1 − ku), which
+    holds to every order (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, lemma 3.1):
+
+        B = γ(n + 3)·l1·Σ|w| + γ(n + 7)·l2·Σw² + tiny
+
+    tiny: each of the n terms may underflow before or after it meets its strength, or w: η·(1 + l1 + l2 + max|w|).
+    """
+    n = sums.n
+    linear = _gamma(n + 3, ar.u) * strengths.l1 * sums.absolute
+    quadratic = _gamma(n + 7, ar.u) * strengths.l2 * sums.squares
+    tiny = ar.eta * (n + 1) * (1 + strengths.l1 + strengths.l2 + sums.peak) + ar.eta_out
+    return np.asarray(linear + quadratic + tiny)
+
+
+def penalty_argument(strengths: Strengths, sums: Sums, ar: Arithmetic) -> Array:
+    """What rounding w itself, once per element, does to P(w): u·l1·Σ|w| + 2u·l2·Σw², and η for the smallest."""
+    moved = ar.u_out * (strengths.l1 * sums.absolute + 2.1 * strengths.l2 * sums.squares)
+    return np.asarray(moved + ar.eta_out * sums.n * (strengths.l1 + 2.1 * strengths.l2 * sums.peak))
+
+
+def _gamma(k: int, u: float) -> float:
+    return k * u / (1 - k * u) if k * u < 1 else float("inf")
+
+
+def penalty_gradient(strengths: Strengths, w: Array, ar: Arithmetic) -> Array:
+    """Bound on l1·sign(w) + 2·l2·w elementwise, and on any subgradient at exactly 0.
+
+    The strength's rounding, its product, the sum and the result make 4u; 2·l2·w by differentiating a squared norm
+    makes two more, a quotient and a product. At 0 the expected value is 0 and every value in [−l1, l1] is right.
+    """
+    size = np.abs(w)
+    away = 4 * ar.u * strengths.l1 + 6 * ar.u * 2 * strengths.l2 * size
+    bound = np.where(size > 0, away, strengths.l1 * (1 + 4 * ar.u))
+    return np.asarray(bound + ar.eta * (2 + 4 * strengths.l2) + ar.eta_out)
+
+
+def penalty_prox(strengths: Strengths, step: float, w: Array, prox: Array, ar: Arithmetic) -> Array:
+    """Bound on S(w, t)/d with t = step·l1 and d = 1 + 2·step·l2, elementwise.
+
+    t has three roundings (two factors, their product), |w| − t one of its result. d has relative error 5u at
+    most, the quotient and the result one each:
+
+        B = (3u·t + u|S|)/d + 7u·|S|/d + tiny = 3u·t/d + 8u·|p| + tiny
+
+    Where |w| − t changes its sign by rounding, |S| <= 3u·t, which the first term holds.
+    """
+    threshold, divisor = step * strengths.l1, 1 + 2 * step * strengths.l2
+    blurred = 3 * ar.u * np.minimum(threshold, np.abs(w) + 3 * ar.u * threshold)
+    return np.asarray(blurred / divisor + 8 * ar.u * np.abs(prox) + 4 * ar.eta + ar.eta_out)
+
+
+# --- minimisers: F(w) = ½‖Aw − b‖² + l1‖w‖₁ + l2‖w‖₂²
+
+TOLERANCE = float(np.sqrt(unit_roundoff("float64")))  # the relative duality gap of a solver that promises none
+
+
+def minimiser_excess(tolerance: float, a: Array, b: Array) -> Array:
+    """E: how far above its minimum F may be at a solver's result; A (…, n, k), b (…, n) → (…).
+
+    The promise is a duality gap, hence an excess, of tolerance·F(0) with F(0) = ½‖b‖²; rounding alone leaves some
+    4(n + k)u of it.
+    """
+    n, k = a.shape[-2:]
+    return np.asarray((tolerance + 4 * (n + k + 4) * unit_roundoff("float64")) * np.square(b).sum(axis=-1) / 2)
+
+
+def coordinate_step(excess: Array, curvature: Array) -> Array:
+    """√(2E/H): how far the best step along one coordinate of curvature H = ‖aⱼ‖² + 2·l2 can go.
+
+    F is H-strongly convex along the coordinate, so that step ρ lowers F by at least ½Hρ², and F has only E to lose.
+    """
+    return np.asarray(np.sqrt(2 * excess / curvature))
+
+
+def minimiser_distance(excess: Array, convexity: Array) -> Array:
+    """√(2E/μ): ‖w − w*‖ where F is μ-strongly convex, μ = σ²_min + 2·l2.
+
+    Along coordinate j alone it is √(2E·(H⁻¹)ⱼⱼ) for H = AᵀA + 2·l2·I: pass 1/(H⁻¹)ⱼⱼ as μ.
+    """
+    return np.asarray(np.sqrt(2 * excess / convexity))
+
+
+def strength_slack(excess: Array, rise: float) -> Array:
+    """2E/Δ: how much the penalty's own norm Ω may seem to grow when its strength rises by Δ.
+
+    Adding f(w) + λΩ(w) <= f(w') + λΩ(w') + E and f(w') + λ'Ω(w') <= f(w) + λ'Ω(w) + E gives
+    (λ' − λ)(Ω(w') − Ω(w)) <= 2E, and with the first, f(w) − f(w') <= λ·2E/(λ' − λ) + E.
+    """
+    return np.asarray(2 * excess / rise)

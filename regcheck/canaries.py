@@ -39,7 +39,7 @@ class _Crashing(_Doubling):
 
 
 class _Hanging(_Doubling):
-    def value(self, w: Array) -> Any:
+    def value(self, w: Array) -> Any:  # noqa: ARG002  (the protocol's argument)
         while True:
             time.sleep(0.01)
 

@@ -80,7 +80,7 @@ def verify(json_file: Path | None, **given: Any) -> int:
     given["jobs"] = given["jobs"] or 0
     with progress() as tell:
         report = run.verify(Request(json=json_file, **given), tell)
-    return _show(report, registry.properties().items)
+    return _show(report, registry.catalogue().properties)
 
 
 @cli.command(name="list")
@@ -131,9 +131,16 @@ def explain(name: str) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 def replay(file: Path) -> int:
     """Judge the stored case of a failure once more."""
-    from regcheck import registry, replay  # noqa: PLC0415
+    from regcheck import registry  # noqa: PLC0415
+    from regcheck.replayed import cell_of  # noqa: PLC0415
+    from regcheck.report.exit_code import of_cell  # noqa: PLC0415
+    from regcheck.report.failure import text  # noqa: PLC0415
 
-    return _show(replay.replay(file), registry.properties().items)
+    items = registry.catalogue().properties
+    cell, notes = cell_of(file, items)
+    _warn(notes)
+    click.echo(text(cell, _claims(items)))
+    return of_cell(cell)
 
 
 @cli.command()
@@ -164,7 +171,7 @@ def _show(report: Report, items: Mapping[str, Property]) -> int:
 
 
 def _print(report: Report, items: Mapping[str, Property], form: str) -> None:
-    claims: Claims = {name: (law.title, law.formula) for name, law in items.items()}
+    claims = _claims(items)
     if form == "json":
         from regcheck.report.records import dumps  # noqa: PLC0415
 
@@ -174,15 +181,26 @@ def _print(report: Report, items: Mapping[str, Property], form: str) -> None:
 
         click.echo(markdown(report, claims), nl=False)
     else:
-        from rich.console import Console  # noqa: PLC0415
+        _print_to_terminal(report, claims)
 
-        from regcheck.report.terminal import renderables  # noqa: PLC0415
 
-        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
-        console = Console(width=width, markup=False, highlight=False, emoji=False)
-        unicode = console.encoding.startswith("utf")
-        for piece in renderables(report, claims, width=console.width, unicode=unicode):
-            console.print(piece)
+def _print_to_terminal(report: Report, claims: Claims) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from regcheck.report.terminal import renderables  # noqa: PLC0415
+
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
+    console = Console(width=width, markup=False, highlight=False, emoji=False)
+    with console.capture() as captured:
+        for piece in renderables(report, claims, width=console.width, unicode=console.encoding.startswith("utf")):
+            console.print(piece, crop=False)
+    # A table fills its lines with blanks.
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip(), color=True)
+
+
+def _claims(items: Mapping[str, Property]) -> Claims:
+    return {name: (law.title, law.formula) for name, law in items.items()}
 
 
 def _records(kind: str) -> list[dict[str, Any]]:
@@ -205,9 +223,9 @@ def _records(kind: str) -> list[dict[str, Any]]:
 def _catalogue() -> tuple[Mapping[str, Property], Mapping[str, Any]]:
     from regcheck import registry  # noqa: PLC0415
 
-    found = registry.properties()
+    found = registry.catalogue()
     _warn(found.problems)
-    return found.items, found.statements
+    return found.properties, found.statements
 
 
 def _interpreter(path: str) -> str:

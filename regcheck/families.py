@@ -195,27 +195,30 @@ class Family(NamedTuple):
     conventions: dict[str, tuple[str, ...]]
 
 
-_EVERY = {"subnormals": ("kept", "flushed")}
-_DROPOUT = {
+_Conventions = dict[str, tuple[str, ...]]
+_EVERY: _Conventions = {"subnormals": ("kept", "flushed")}
+_DROPOUT: _Conventions = {
     "dropped_nonfinite": ("zero", "nan"),
     "mask_order": ("logical", "memory"),
     "random_stream": ("own", "process"),
     **_EVERY,
 }
-_NORM = {"compute_dtype": ("input", "float32"), "batch_invariance": ("bound", "bitwise"), **_EVERY}
-_CENTRED = {"single_value_batch": ("shift", "error", "nan"), **_NORM}
-_BATCH_NORM = {"running_variance": ("unbiased", "biased"), "momentum": ("new", "old"), **_CENTRED}
-_SQUARES = {"l2_factor": ("1", "0.5"), **_EVERY}
-_DECAY = {"decay": ("decoupled", "coupled"), "optimiser": ("gradient_descent", "adaptive"), **_EVERY}
+_NORM: _Conventions = {"compute_dtype": ("input", "float32"), "batch_invariance": ("bound", "bitwise"), **_EVERY}
+_CENTRED: _Conventions = {"single_value_batch": ("shift", "error", "nan"), **_NORM}
+_BATCH_NORM: _Conventions = {"running_variance": ("unbiased", "biased"), "momentum": ("new", "old"), **_CENTRED}
+_SQUARES: _Conventions = {"l2_factor": ("1", "0.5"), **_EVERY}
+_DECAY: _Conventions = {"decay": ("decoupled", "coupled"), "optimiser": ("gradient_descent", "adaptive"), **_EVERY}
 
 # Conventions that only widen a bound: they explain no wrong number.
 WIDENING = ("compute_dtype", "subnormals", "tolerance")
 
-_ROWS: tuple[tuple[str, type, str, dict[str, tuple[str, ...]]], ...] = (
+_SOLVER: _Conventions = {"tolerance": (), **_EVERY}
+
+_ROWS: tuple[tuple[str, type, str, _Conventions], ...] = (
     ("l1", PenaltyConfig, "value", _EVERY),
     ("l2", PenaltyConfig, "value", _SQUARES),
     ("elastic_net", PenaltyConfig, "value", _SQUARES),
-    ("minimiser", MinimiserConfig, "minimise", {"tolerance": (), **_EVERY}),
+    ("minimiser", MinimiserConfig, "minimise", _SOLVER),
     ("weight_decay", WeightDecayConfig, "step", _DECAY),
     ("laplace_prior", PriorConfig, "log_density", _EVERY),
     ("gaussian_prior", PriorConfig, "log_density", _EVERY),

@@ -50,7 +50,7 @@ class Audit:
 class Session:
     """Fresh layers of one implementation for laws (`Layers`), in a worker or in this process."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913, PLR0917  (what a session is about, and nothing else)
         self,
         server: Server | None,
         source: dict[str, Any],
@@ -101,14 +101,14 @@ class Session:
             reply = self._deliver(request)
         except Died as died:
             self._lose()
-            raise Fault("died", "", str(died), method) from died
+            raise _fault(died, str(died), method) from died
         except Hung as hung:
             self._lose()
             msg = f"no result within {self.timeout:g} s"
-            raise Fault("hung", "", msg, method) from hung
+            raise _fault(hung, msg, method) from hung
         except wire.BrokenFrame as broken:
             self._lose()
-            raise Fault("lost", "", f"the layer's process sent something unreadable ({broken})", method) from broken
+            raise _fault(broken, f"the layer's process sent something unreadable ({broken})", method) from broken
         if "error" in reply:
             _raise(reply["error"])
         return reply
@@ -150,6 +150,11 @@ class Session:
             self.worker.end()
             self.worker = None
         self.pending = []
+
+
+def _fault(seen: Died | Hung | wire.BrokenFrame, message: str, method: str) -> Fault:
+    kind = "died" if isinstance(seen, Died) else "hung" if isinstance(seen, Hung) else "lost"
+    return Fault(kind, "", message, method)
 
 
 def _copied(message: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Host:
         self.earlier: dict[int, tuple[Array, bytes]] = {}
 
     def execute(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer a request: {"calls": [...]} → {"result", "audit"} of the last call, or {"error"} of the first that raised."""
+        """Answer {"calls": [...]} by {"result", "audit"} of the last call, or {"error"} of the first that raised."""
         reply: dict[str, Any] = {"result": None}
         position = 0
         try:
@@ -109,7 +109,7 @@ class Host:
         number, method = call["layer"], call["method"]
         layer = self.layers[number]
         arguments = call["args"]
-        named = dict(zip(ARGUMENTS.get(method, ()), arguments))
+        named = dict(zip(ARGUMENTS.get(method, ()), arguments, strict=False))  # a scalar has no name
         before = {name: value.tobytes() for name, value in named.items()}
         result = getattr(layer, method)(*arguments)
         audit = {

@@ -22,7 +22,8 @@ class Deviation:
     """What does not hold of an implementation, and why.
 
     `strata`: dtypes to which the deviation is confined; `versions`: mapping of package name to
-    the version prefixes that show it; `witness`: file name of a replay file in `witnesses/` beside the declaring module.
+    the version prefixes that show it; `witness`: name of a replay file in `witnesses/` beside the declaring
+    module.
     """
 
     __slots__ = ("reason", "strata", "versions", "witness")
@@ -87,7 +88,10 @@ class Implementation:
                 self._refuse("dtypes", f"some of {', '.join(DTYPES)}", dtype)
 
     def _refuse(self, what: str, expected: str, received: object) -> None:
-        msg = f"Invalid value for `{what}` of implementation {self.name!r}. Expected {expected}. Received: {received!r}. Correct the declaration."
+        msg = (
+            f"Invalid value for `{what}` of implementation {self.name!r}. Expected {expected}. "
+            f"Received: {received!r}. Correct the declaration."
+        )
         raise ValueError(msg)
 
 

@@ -96,7 +96,7 @@ class Judgement:
     finding: Finding | None = None
 
 
-class _Enough(BaseException):  # noqa: N818  (a signal through Hypothesis)
+class _Enough(BaseException):
     """Stop generating."""
 
 
@@ -177,7 +177,11 @@ class CellJudge:
             return self._failed(usual)
         finding = self._stored(expected) or self._search(inside, shrink_calls=60)
         if finding is None:
-            return self._stale(f"the declared deviation does not show: {expected.reason}") if self.tally.cases else self._held()
+            return (
+                self._stale(f"the declared deviation does not show: {expected.reason}")
+                if self.tally.cases
+                else self._held()
+            )
         if finding.outcome.fault is not None and not _names_fault(expected.reason, finding.outcome):
             return self._failed(finding, "a deviation is declared, but its reason does not name this")
         return self._cell("deviates", expected.reason, finding)
@@ -274,7 +278,9 @@ class CellJudge:
         again = evaluate(self.prop, case, self.session)
         if again.violation is None:
             violation = outcome.violation
-            msg = f"a failure did not recur: expected {violation.expected}, saw {violation.observed}" if violation else ""
+            msg = (
+                f"a failure did not recur: expected {violation.expected}, saw {violation.observed}" if violation else ""
+            )
             raise NotRecurring(msg)
         return Finding(case, again, history)
 

@@ -40,7 +40,7 @@ def _canary_cases(plan: Plan) -> st.SearchStrategy[Case]:
 def canary_value(layers: Layers, case: Case) -> Evidence:
     """The canary's penalty of 1 is 1."""
     layer = layers.make(case.config, case.dtype)
-    return within(layer.value(case["w"]), np.float64(1), 1e-6)
+    return within(layer.value(case["w"]), np.ones(()), 1e-6)
 
 
 class Judging:
@@ -108,7 +108,7 @@ class Judging:
 
     def do_judge(self, unit: dict[str, Any]) -> None:
         """Judge one implementation by a list of properties."""
-        self.properties = self.properties or dict(registry.properties().items)
+        self.properties = self.properties or dict(registry.catalogue().properties)
         about, settings = unit["about"], Settings(**unit["settings"])
         server = None if unit["in_process"] else self.server(unit["python"], about["adapter"])
         declares = {**about["defaults"], **about["declares"]}
@@ -150,9 +150,7 @@ def _witnesses(about: dict[str, Any]) -> tuple[dict[str, Any], str]:
         return {}, f"a stored witness of {about['name']} is unusable: {error}"
 
 
-def _expected(
-    name: str, about: dict[str, Any], versions: dict[str, str], witnesses: dict[str, Any]
-) -> Expected | None:
+def _expected(name: str, about: dict[str, Any], versions: dict[str, str], witnesses: dict[str, Any]) -> Expected | None:
     deviation = about["deviations"].get(name)
     if deviation is None or not _versions_fit(deviation["versions"], versions):
         return None

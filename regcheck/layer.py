@@ -17,7 +17,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = dict[str, Array]
 
 
-class Missing(Unsupported):  # noqa: N818  (a reason, not an error)
+class Missing(Unsupported):
     """A capability that the layer under test does not offer."""
 
 
@@ -35,7 +35,7 @@ class Layer:
     def assign_parameters(self, values: Arrays) -> None:
         """Set parameters by canonical name; raises Missing for one that the layer does not have."""
         if values:
-            msg = f"the layer has no parameter {sorted(values)[0]!r}; map it with names={{...}}"
+            msg = f"the layer has no parameter {min(values)!r}; map it with names={{...}}"
             raise Missing(msg)
 
     def state(self) -> Arrays:
@@ -45,7 +45,7 @@ class Layer:
     def assign_state(self, values: Arrays) -> None:
         """Set state by canonical name; raises Missing for one that the layer does not have."""
         if values:
-            msg = f"the layer has no state {sorted(values)[0]!r}; map it with names={{...}}"
+            msg = f"the layer has no state {min(values)!r}; map it with names={{...}}"
             raise Missing(msg)
 
     def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)

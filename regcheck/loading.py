@@ -104,9 +104,10 @@ def _bare(path: str, family: str | None, cls: type | None = None) -> Implementat
         msg = f"{path!r} is not a class. Expected module:Class or a factory marked with implements. Check the name."
         raise LoadError(msg)
     try:
-        return bare.infer(cls, family)
+        found: Implementation = bare.infer(cls, family)
     except ValueError as error:
         raise LoadError(str(error)) from error
+    return found
 
 
 def _describe(source: dict[str, Any]) -> str:
@@ -127,7 +128,9 @@ def register_adapters(modules: dict[str, str]) -> None:
 
 def _adapter(name: str) -> Any:
     if name not in ADAPTERS:
-        msg = f"No adapter is called {name!r}. Known: {', '.join(ADAPTERS)}. Correct `framework`, or install its plug-in."
+        msg = (
+            f"No adapter is called {name!r}. Known: {', '.join(ADAPTERS)}. Correct `framework`, or install its plug-in."
+        )
         raise LoadError(msg)
     return importlib.import_module(ADAPTERS[name])
 

@@ -97,10 +97,13 @@ def select(request: Request, properties: Mapping[str, Property]) -> list[Propert
     """The properties that the request plans. Raises UsageError for a glob that matches none."""
     for glob in request.properties:
         if not fnmatch.filter(properties, glob):
-            msg = f"No property matches {glob!r}. Expected an id or a glob such as 'dropout.*'. {_near(glob, properties)}"
+            msg = (
+                f"No property matches {glob!r}. Expected an id or a glob such as 'dropout.*'. {_near(glob, properties)}"
+            )
             raise UsageError(msg)
     if request.family is not None and request.family not in FAMILIES:
-        msg = f"There is no family {request.family!r}. Expected one of {', '.join(FAMILIES)}. {_near(request.family, FAMILIES)}"
+        known = ", ".join(FAMILIES)
+        msg = f"There is no family {request.family!r}. Expected one of {known}. {_near(request.family, FAMILIES)}"
         raise UsageError(msg)
 
     def wanted(law: Property) -> bool:

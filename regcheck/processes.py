@@ -100,7 +100,8 @@ class Server:
     def _greeting(self) -> dict[str, str]:
         answer = self._line()
         if "ready" not in answer:
-            msg = f"{self.python} cannot import the adapters {', '.join(self.preload)}: {answer.get('failed', 'no reply')}"
+            why = answer.get("failed", "no reply")
+            msg = f"{self.python} cannot import the adapters {', '.join(self.preload)}: {why}"
             raise WorkerError(msg)
         versions: dict[str, str] = answer["ready"]
         return versions
@@ -212,7 +213,7 @@ class Worker:
     def _receive(self, count: int, deadline: float) -> bytearray:
         data = bytearray(count)
         view = memoryview(data)
-        while len(view):
+        while view:
             try:
                 got = self.sock.recv_into(view)
             except BlockingIOError:

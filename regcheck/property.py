@@ -138,7 +138,7 @@ def prop(  # noqa: PLR0913  (one keyword per fact about a law)
             raise ValueError(msg)
         return Property(
             id=id,
-            family=id.split(".")[0],
+            family=id.split(".", maxsplit=1)[0],
             level=level,
             kind=kind,
             statements=tuple(statements),
@@ -197,7 +197,7 @@ def same_bits(observed: Array, expected: Array, *, dims: tuple[str, ...] = (), w
 
 
 def holds(
-    condition: Array | bool,
+    condition: Array | bool,  # noqa: FBT001  (one truth or an array of them)
     expected: object,
     observed: object,
     *,
@@ -234,7 +234,9 @@ def worst(evidence: Evidence | Sequence[Evidence]) -> Violation:
         if error > peak.error or not peak.where:
             index = dict(zip(piece.dims, position, strict=True)) if piece.dims else {}
             where = piece.what + (f"[{', '.join(map(str, position))}]" if position else "")
-            peak = Violation(error, text(piece.expected[position]), text(piece.observed[position]), where or "result", index)
+            peak = Violation(
+                error, text(piece.expected[position]), text(piece.observed[position]), where or "result", index
+            )
     return peak
 
 

@@ -59,7 +59,7 @@ class Listed(NamedTuple):
 class Catalogue:
     """All installed properties by id, the statements that they serve, and the plug-ins that broke."""
 
-    items: Mapping[str, Property]
+    properties: Mapping[str, Property]
     statements: Mapping[str, Any]
     problems: tuple[str, ...]
 
@@ -201,16 +201,7 @@ class _Blocker:
         return module
 
 
-def stock() -> dict[str, str]:
-    """Module, or module:factory, of the implementations on offer, by their entry points' names."""
-    found: dict[str, str] = {}
-    for entry in entries(IMPLEMENTATIONS):
-        name = f"{entry.name}@{entry.distribution}" if entry.name in found else entry.name
-        found[name] = entry.value
-    return found
-
-
-def properties() -> Catalogue:
+def catalogue() -> Catalogue:
     """Import every plug-in of properties; an id that comes twice belongs to the first."""
     found: dict[str, Property] = {}
     statements: dict[str, Any] = {}

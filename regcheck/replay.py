@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from regcheck import __version__, files, machine, registry, storage
+from regcheck import files, storage
 from regcheck.errors import UsageError, WorkerError
 from regcheck.evaluate import Outcome, evaluate
 from regcheck.host import CALL_SECONDS, Session
 from regcheck.processes import Server
-from regcheck.verdict import Cell, Report, Verdict, number, summarise
-from regcheck.witness import witness_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,14 +122,20 @@ def _stored(body: dict[str, Any]) -> Stored:
     )
 
 
-def replay(path: Path, timeout: float = CALL_SECONDS) -> Report:
-    """Judge the case of a replay file again, as a report of one cell; its problems say what changed meanwhile.
+@dataclass(frozen=True)
+class Replayed:
+    """A stored case judged on the layer as it is now; `notes` say what changed since it was stored."""
 
-    Raises UsageError for a file, property or layer that is not there.
-    """
-    started = time.monotonic()
+    stored: Stored
+    law: Property
+    outcome: Outcome
+    notes: tuple[str, ...]
+
+
+def replay(path: Path, properties: Mapping[str, Property], timeout: float = CALL_SECONDS) -> Replayed:
+    """Judge the case of a replay file again. Raises UsageError for a file, property or layer that is not there."""
     stored = read(path)
-    law = registry.properties().items.get(stored.property)
+    law = properties.get(stored.property)
     if law is None:
         msg = f"{str(path)!r} names the property {stored.property!r}, which is not installed. Install its plug-in."
         raise UsageError(msg)
@@ -148,48 +149,7 @@ def replay(path: Path, timeout: float = CALL_SECONDS) -> Report:
         server.close()
     if outcome.fault is not None and outcome.fault.kind == "load":
         raise UsageError(outcome.fault.message)
-    cell = _cell(stored, law, outcome, path, time.monotonic() - started)
-    return Report(
-        regcheck=__version__,
-        conformant=False,
-        complete=True,
-        in_process=False,
-        partial=True,
-        canaries="not run",
-        seed=0,
-        profile="replay",
-        platform=machine.facts(),
-        environments=[{"id": 0, **server.versions}],
-        implementations=[],
-        not_installed=[],
-        problems=list(_notes(stored, law)),
-        summary=summarise([cell]),
-        cells=[cell],
-        wall_seconds=round(time.monotonic() - started, 2),
-    )
-
-
-def _cell(stored: Stored, law: Property, outcome: Outcome, path: Path, seconds: float) -> Cell:
-    violation = outcome.violation
-    verdict: Verdict = "failed" if violation else "not-applicable" if outcome.unsupported else "passed"
-    witness = witness_of(stored.case, violation) if violation else None
-    if witness is not None:
-        witness = msgspec.structs.replace(witness, replay=f"regcheck replay {path}")
-    return Cell(
-        implementation=stored.name,
-        framework=stored.framework,
-        family=stored.family,
-        property=law.id,
-        revision=law.revision,
-        level=law.level,
-        verdict=verdict,
-        reason=outcome.unsupported or (outcome.fault.sentence() if outcome.fault else ""),
-        examples=outcome.cases,
-        ill_conditioned=outcome.ill_conditioned,
-        seconds=round(seconds, 4),
-        error_over_bound=number(outcome.peak),
-        witness=witness,
-    )
+    return Replayed(stored, law, outcome, _notes(stored, law))
 
 
 def _notes(stored: Stored, law: Property) -> tuple[str, ...]:
@@ -214,7 +174,7 @@ def judge_again(stored: Stored, prop: Property, server: Server, timeout: float =
 
 def stored_witnesses(folder: str | None, deviations: Mapping[str, Mapping[str, Any]]) -> dict[str, Sequence[Stored]]:
     """The stored witnesses that an implementation's deviations name, by property id. Raises UsageError."""
-    found = {}
+    found: dict[str, Sequence[Stored]] = {}
     for prop, deviation in deviations.items():
         if deviation["witness"] is not None and folder is not None:
             found[prop] = [read(Path(folder) / "witnesses" / deviation["witness"])]

@@ -34,7 +34,7 @@ class Judge:
     """A judge process: one unit at a time."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(  # noqa: S603
+        self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "regcheck.judging"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -158,16 +158,16 @@ class Run:
 
     def verify(self) -> Report:
         """Run it. Raises UsageError; KeyboardInterrupt ends it early with what it has."""
-        catalogue = registry.properties()
+        catalogue = registry.catalogue()
         self.problems += catalogue.problems
-        laws = select(self.request, catalogue.items)
+        laws = select(self.request, catalogue.properties)
         targets = targets_of(self.request, registry.entries(registry.IMPLEMENTATIONS), registry.adapters())
         self._save(force=True)
         jobs = self.request.jobs or max(1, min(os.cpu_count() or 1, 8))
         court = OwnCourt() if self.request.in_process else Court(jobs)
         clean = False
         try:
-            units = self._probe(court, targets, catalogue.items, laws)
+            units = self._probe(court, targets, catalogue.properties, laws)
             self._judge(court, units)
             clean = True
         except KeyboardInterrupt:
@@ -185,7 +185,7 @@ class Run:
     ) -> list[dict[str, Any]]:
         pythons = self.request.pythons or (sys.executable,)
         self.environments = [{"id": i} for i in range(len(pythons))]
-        units = [{"do": "canaries", "python": p, "label": p} for p in pythons]
+        units: list[dict[str, Any]] = [{"do": "canaries", "python": p, "label": p} for p in pythons]
         for i, python in enumerate(pythons):
             for target in targets:
                 probe = {"do": "probe", "python": python, "environment": i, "source": target.source}

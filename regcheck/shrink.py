@@ -70,7 +70,7 @@ class _Search:
 
     def cut_axes(self) -> bool:
         """Drop halves, then single indices, of every named axis."""
-        return any([self._cut(dim) for dim in self.case.sizes()])
+        return sum(self._cut(dim) for dim in self.case.sizes()) > 0
 
     def _cut(self, dim: str) -> bool:
         changed = False
@@ -94,7 +94,7 @@ class _Search:
 
     def simplify(self) -> bool:
         """Replace arrays, then single elements, by simpler numbers."""
-        return any([self._simplify(name) for name in self.case.arrays])
+        return sum(self._simplify(name) for name in self.case.arrays) > 0
 
     def _simplify(self, name: str) -> bool:
         array = self.case.arrays[name]
@@ -105,7 +105,7 @@ class _Search:
                 return True
         if array.size > SINGLE_ELEMENTS:
             return False
-        return any([self._simplify_element(name, index) for index in np.ndindex(array.shape)])
+        return sum(self._simplify_element(name, index) for index in np.ndindex(array.shape)) > 0
 
     def _simplify_element(self, name: str, index: tuple[int, ...]) -> bool:
         array = self.case.arrays[name]

@@ -110,7 +110,7 @@ def rebuild(values: np.ndarray[Any, Any], strides: list[int] | None) -> np.ndarr
     """A new array with the values of `values`, laid out by `strides` (in items; None: C order)."""
     if strides is None or values.size == 0:
         return values.copy()
-    reach = [(n - 1) * s for n, s in zip(values.shape, strides)]
+    reach = [(n - 1) * s for n, s in zip(values.shape, strides, strict=True)]
     low, high = sum(min(0, r) for r in reach), sum(max(0, r) for r in reach)
     if high - low > 64 * values.size + 4096:
         msg = f"strides {strides} reach over {high - low} items"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from regcheck.verdict import Witness, number
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from regcheck.case import Case
     from regcheck.property import Violation
 

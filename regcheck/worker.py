@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pathlib
 import resource
 import signal
 import socket
@@ -27,7 +28,7 @@ def receive(sock: socket.socket, count: int) -> bytearray:
     """Exactly `count` bytes; raises EOFError when the other side closes."""
     data = bytearray(count)
     view = memoryview(data)
-    while len(view):
+    while view:
         got = sock.recv_into(view)
         if not got:
             raise EOFError
@@ -50,8 +51,8 @@ def _serve_layer(sock: socket.socket) -> None:
 
 
 def _limit_memory() -> None:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        mapped = int(statm.read().split()[0]) * resource.getpagesize()
+    pages = pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    mapped = int(pages) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY_HEADROOM, resource.RLIM_INFINITY))
 
 

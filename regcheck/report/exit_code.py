@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from regcheck.verdict import Report
+    from regcheck.verdict import Cell, Report
 
 INTERRUPTED = 130
 INTERNAL = 4
@@ -32,3 +32,9 @@ def exit_code(report: Report) -> int:
         return INCONCLUSIVE
     judged = report.summary.passed + report.summary.failed + report.summary.deviates
     return HELD if judged else NOTHING_JUDGED
+
+
+def of_cell(cell: Cell) -> int:
+    """The exit code of one verdict, by the same order."""
+    codes = {"failed": FAILED, "inconclusive": INCONCLUSIVE, "not-applicable": NOTHING_JUDGED}
+    return codes.get(cell.verdict, HELD)

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from regcheck.report import layout
-from regcheck.report.plain import configuration, one_line, times_bound, witness_lines
+from regcheck.report.failure import facts
+from regcheck.report.plain import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,27 +22,28 @@ def markdown(report: Report, claims: Claims) -> str:
 
 
 def escape(text: object) -> str:
-    """Foreign text as Markdown text on one line: no markup, no HTML, no table cell ends early."""
+    """Foreign text as Markdown text on one line: no markup, no HTML."""
     shown = one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]()#+!|~@])", r"\\\1", shown)
+    # An underscore within a word marks nothing.
+    return re.sub(r"([\\`*\[\]#~]|(?<!\w)_|_(?!\w))", r"\\\1", shown)
 
 
 def code(text: object) -> str:
-    """Foreign text as a code span that it cannot leave, in a table too."""
+    """Foreign text as a code span that it cannot leave."""
     shown = one_line(text)
-    runs = re.findall(r"`+", shown)
-    fence = "`" * (max(map(len, runs), default=0) + 1)
+    longest = max(map(len, re.findall(r"`+", shown)), default=0)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
-    return f"{fence}{pad}{shown}{pad}{fence}".replace("|", "\\|")
+    return f"{'`' * (longest + 1)}{pad}{shown}{pad}{'`' * (longest + 1)}"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
-    """Lines of a table whose cells are Markdown already."""
+    """Lines of a table whose cells are Markdown already; a bar within a cell does not end it."""
     names = list(head)
     yield f"| {' | '.join(names)} |"
     yield f"|{'|'.join(' --- ' for _ in names)}|"
     for row in rows:
-        yield f"| {' | '.join(row)} |"
+        cells = [cell.replace("|", "\\|") for cell in row]
+        yield f"| {' | '.join(cells)} |"
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -110,22 +112,11 @@ def _details(report: Report, claims: Claims) -> Iterator[str]:
 
 
 def _failure(report: Report, cell: Cell, claims: Claims) -> Iterator[str]:
-    sentence, formula = layout.claim(claims, cell)
     yield f"### {escape(layout.column(report, cell))}: {escape(cell.property)}"
     yield ""
-    yield f"{escape(sentence)} {code(formula) if formula else ''}".rstrip()
-    yield ""
-    if cell.reason:
-        yield f"- reason: {escape(cell.reason)}"
-    yield f"- error: {escape(times_bound(cell.error_over_bound))}"
-    if cell.witness is not None:
-        yield f"- config: {code(configuration(cell.witness.config))}"
-        for name, text in witness_lines(cell.witness.inputs):
-            yield f"- {escape(name.strip())}: {code(text)}"
-        yield f"- where: {escape(cell.witness.where)}"
-        yield f"- expected: {code(cell.witness.expected)}"
-        yield f"- observed: {code(cell.witness.observed)}"
-        yield f"- replay: {code(cell.witness.replay)}"
+    for label, text in facts(cell, claims):
+        # What the author of a property wrote is prose; the rest are numbers and foreign text.
+        yield f"- {escape(label)}: {escape(text) if label in {'claim', 'reason', 'error'} else code(text)}"
     yield ""
 
 

@@ -40,17 +40,25 @@ def times_bound(error: Number | None) -> str:
 def witness_lines(inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (name, text) of a witness' inputs: arrays in decimal, then in hexadecimal."""
     for name, value in inputs.items():
+        label = one_line(name)
         if not (isinstance(value, dict) and isinstance(value.get("values"), list)):
-            yield one_line(name), one_line(_scalar(value))
+            yield label, one_line(_scalar(value))
             continue
         shape = value.get("shape")
         sizes = [n for n in shape if isinstance(n, int)] if isinstance(shape, list) else []
-        yield one_line(name), f"shape {'×'.join(map(str, sizes)) or '()'}"
-        for key, label in (("values", "decimal"), ("hex", "hex")):
-            if isinstance(value.get(key), list):
-                yield f"  {label}", one_line(nested(value[key], sizes))
-        if value.get("left_out"):
-            yield "  left out", f"{one_line(value['left_out'])} more elements, all in the replay file"
+        if value.get("left_out") or not value["values"]:
+            left = (
+                f", of which the replay file holds {one_line(value['left_out'])} more" if value.get("left_out") else ""
+            )
+            yield f"{label} shape", f"{'×'.join(map(str, sizes))} elements{left}"
+        yield label, one_line(nested(value["values"], sizes))
+        if isinstance(value.get("hex"), list) and value["hex"]:
+            yield f"{label} hex", one_line(nested([_short_hex(text) for text in value["hex"]], sizes))
+
+
+def _short_hex(text: Any) -> Any:
+    """A hexadecimal float without the zeros that say nothing."""
+    return re.sub(r"\.([0-9a-f]*?)0*p", lambda m: f".{m[1] or '0'}p", text) if isinstance(text, str) else text
 
 
 def nested(flat: list[Any], shape: list[int]) -> str:

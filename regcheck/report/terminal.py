@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from regcheck.report import layout
-from regcheck.report.plain import configuration, one_line, times_bound, witness_lines
+from regcheck.report.failure import facts
+from regcheck.report.plain import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +44,6 @@ def renderables(report: Report, claims: Claims, *, width: int = 120, unicode: bo
     glyphs = layout.GLYPHS if unicode else ASCII_GLYPHS
     yield from _head(report)
     for sheet in layout.sheets(report):
-        yield Text()
         yield from _tables(sheet, width, glyphs)
     yield from _list("Deviations, as declared", layout.by_verdict(report, "deviates"), report)
     yield from _list("Inconclusive", layout.by_verdict(report, "inconclusive"), report)
@@ -62,10 +63,11 @@ def _head(report: Report) -> Iterator[RenderableType]:
         yield Text(layout.environment_line(environment))
 
 
-def _tables(sheet: Sheet, width: int, glyphs: dict[Verdict, str]) -> Iterator[Table]:
+def _tables(sheet: Sheet, width: int, glyphs: dict[Verdict, str]) -> Iterator[RenderableType]:
     longest = max(len(one_line(row)) for row in sheet.rows)
     at_once = max(1, (width - longest - 2) // (CELL_WIDTH + 2))
     for start in range(0, len(sheet.columns), at_once):
+        yield Text()
         yield _table(sheet, sheet.columns[start : start + at_once], glyphs)
 
 
@@ -112,30 +114,13 @@ def _failure(report: Report, cell: Cell, claims: Claims, glyphs: dict[Verdict, s
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, text in _facts(cell, claims):
-        grid.add_row(Text(label, "dim"), Text(text))
+    for label, text in facts(cell, claims):
+        if label != "replay":
+            grid.add_row(Text(label, "dim"), Text(text))
     yield Padding(grid, (0, 0, 0, 2))
-
-
-def _facts(cell: Cell, claims: Claims) -> Iterator[tuple[str, str]]:
-    sentence, formula = layout.claim(claims, cell)
-    yield "claim", one_line(sentence)
-    if formula:
-        yield "formula", one_line(formula)
-    if cell.reason:
-        yield "reason", one_line(cell.reason)
-    if cell.witness is not None:
-        yield "config", configuration(cell.witness.config)
-        yield from witness_lines(cell.witness.inputs)
-        if cell.witness.where:
-            yield "where", one_line(cell.witness.where)
-        yield "expected", one_line(cell.witness.expected)
-        yield "observed", one_line(cell.witness.observed)
-    yield "error", times_bound(cell.error_over_bound)
-    if cell.output:
-        yield "printed", one_line(cell.output)
     if cell.witness is not None and cell.witness.replay:
-        yield "replay", one_line(cell.witness.replay)
+        # A command that is to be copied stays on one line, however narrow the terminal is.
+        yield Group(Text(f"  {one_line(cell.witness.replay)}", "bold", no_wrap=True, overflow="ignore"))
 
 
 def _foot(report: Report) -> Iterator[RenderableType]:

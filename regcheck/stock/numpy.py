@@ -18,7 +18,7 @@ _NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
 _SOLVER = {"tolerance": 1e-10}
 
 
-@implements("layer_norm", name="numpy.layer_norm", declares=_NORM)
+@implements("layer_norm", framework="numpy", name="numpy.layer_norm", declares=_NORM)
 def layer_norm(config: LayerNormConfig) -> LayerNorm:
     """Two-pass layer normalisation."""
     from regcheck.numpy_layers.layer_norm import LayerNorm  # noqa: PLC0415
@@ -26,7 +26,7 @@ def layer_norm(config: LayerNormConfig) -> LayerNorm:
     return LayerNorm(config.shape, eps=config.eps, affine=config.affine)
 
 
-@implements("batch_norm", name="numpy.batch_norm", declares=_NORM)
+@implements("batch_norm", framework="numpy", name="numpy.batch_norm", declares=_NORM)
 def batch_norm(config: BatchNormConfig) -> BatchNorm:
     """Two-pass batch normalisation with the unbiased running variance."""
     from regcheck.numpy_layers.batch_norm import BatchNorm  # noqa: PLC0415
@@ -34,7 +34,7 @@ def batch_norm(config: BatchNormConfig) -> BatchNorm:
     return BatchNorm(config.channels, config.ndim, eps=config.eps, momentum=config.momentum, affine=config.affine)
 
 
-@implements("dropout", name="numpy.dropout")
+@implements("dropout", framework="numpy", name="numpy.dropout")
 def dropout(config: DropoutConfig) -> Dropout:
     """Inverted dropout with a generator of its own."""
     from regcheck.numpy_layers.dropout import Dropout  # noqa: PLC0415
@@ -42,7 +42,7 @@ def dropout(config: DropoutConfig) -> Dropout:
     return Dropout(config.rate)
 
 
-@implements("l1", name="numpy.l1")
+@implements("l1", framework="numpy", name="numpy.l1")
 def l1(config: PenaltyConfig) -> ElasticNet:
     """λ·Σ|w|."""
     from regcheck.numpy_layers.penalties import ElasticNet  # noqa: PLC0415
@@ -50,7 +50,7 @@ def l1(config: PenaltyConfig) -> ElasticNet:
     return ElasticNet(l1=config.l1)
 
 
-@implements("l2", name="numpy.l2")
+@implements("l2", framework="numpy", name="numpy.l2")
 def l2(config: PenaltyConfig) -> ElasticNet:
     """λ·Σw², without ½."""
     from regcheck.numpy_layers.penalties import ElasticNet  # noqa: PLC0415
@@ -58,7 +58,7 @@ def l2(config: PenaltyConfig) -> ElasticNet:
     return ElasticNet(l2=config.l2)
 
 
-@implements("elastic_net", name="numpy.elastic_net")
+@implements("elastic_net", framework="numpy", name="numpy.elastic_net")
 def elastic_net(config: PenaltyConfig) -> ElasticNet:
     """l1·Σ|w| + l2·Σw²."""
     from regcheck.numpy_layers.penalties import ElasticNet  # noqa: PLC0415
@@ -66,7 +66,7 @@ def elastic_net(config: PenaltyConfig) -> ElasticNet:
     return ElasticNet(l1=config.l1, l2=config.l2)
 
 
-@implements("minimiser", name="numpy.fista", declares=_SOLVER, dtypes=("float64",))
+@implements("minimiser", framework="numpy", name="numpy.fista", declares=_SOLVER, dtypes=("float64",))
 def fista(config: MinimiserConfig) -> FISTA:
     """Accelerated proximal gradient."""
     from regcheck.numpy_layers.minimiser import FISTA  # noqa: PLC0415
@@ -74,7 +74,7 @@ def fista(config: MinimiserConfig) -> FISTA:
     return FISTA(l1=config.l1, l2=config.l2)
 
 
-@implements("minimiser", name="numpy.coordinate_descent", declares=_SOLVER, dtypes=("float64",))
+@implements("minimiser", framework="numpy", name="numpy.coordinate_descent", declares=_SOLVER, dtypes=("float64",))
 def coordinate_descent(config: MinimiserConfig) -> CoordinateDescent:
     """Cyclic coordinate descent."""
     from regcheck.numpy_layers.minimiser import CoordinateDescent  # noqa: PLC0415

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
@@ -10,11 +10,13 @@ from regcheck_properties import dropout
 
 from regcheck import Property
 from regcheck.adapters import plain
+from regcheck.cases.dropout import STATISTICAL_RATES
 from regcheck.families import DropoutConfig
 from regcheck.host import Session
 from regcheck.hosting import Host
 from regcheck.implementation import Implementation
 from regcheck.judge import CellJudge, Settings
+from regcheck.numpy_layers.dropout import Dropout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +85,278 @@ def judge(prop: Property, layer: Callable[[Any], Any], **declares: str) -> Cell:
     return CellJudge(prop, LocalSession(layer, declares), about, Settings(), None).judge().cell
 
 
+class NoScale(Right):
+    def factor(self):
+        return 1.0
+
+
+class ScaledInInference(Right):
+    def forward(self, x, training):
+        return super().forward(x, training) if training else x * x.dtype.type(1 - self.rate)
+
+
+class Inverted(Right):
+    def draw(self, x):
+        return self.stream.random(x.shape) < self.rate
+
+
+class AlwaysHalf(Right):
+    def draw(self, x):
+        return self.stream.random(x.shape) >= 0.5
+
+
+class HalfPrecisionDraws(Right):
+    """Uniforms that are multiples of 2⁻¹⁰."""
+
+    def draw(self, x):
+        return self.stream.integers(0, 1024, x.shape) / 1024 >= self.rate
+
+
+class SlightlyTooFew(Right):
+    def draw(self, x):
+        return self.stream.random(x.shape) >= self.rate + 0.02 * (self.rate * (1 - self.rate)) ** 0.5
+
+
+class FactorPerRow(Right):
+    def apply(self, x, mask):
+        factor = self.scale * (1 + np.arange(x.shape[0]) % 2 / 64).reshape((-1,) + (1,) * (x.ndim - 1))
+        return np.where(mask, x * factor, 0).astype(x.dtype)
+
+
+class WrongScale(Right):
+    def factor(self):
+        return 1 / (1 - self.rate + 1e-2)
+
+
+class NotANumberAtOne(Right):
+    def factor(self):
+        return np.float64(1) / (1 - self.rate)
+
+    def apply(self, x, mask):
+        with np.errstate(all="ignore"):
+            return (x * mask * self.scale).astype(x.dtype)
+
+
+class BackwardDrawsAgain(Right):
+    def backward(self, cotangent):
+        return {"x": self.apply(cotangent, self.draw(cotangent))}
+
+
+class BackwardFromOutput(Right):
+    def forward(self, x, training):
+        y = super().forward(x, training)
+        self.mask = y != 0
+        return y
+
+
+class BackwardUnscaled(Right):
+    def backward(self, cotangent):
+        return {"x": np.where(self.mask, cotangent, 0).astype(cotangent.dtype)}
+
+
+class Shifted(Right):
+    def apply(self, x, mask):
+        return np.where(mask, x * x.dtype.type(self.scale), x.dtype.type(-0.25))
+
+
+class DropsTheSmallest(Right):
+    def draw(self, x):
+        return np.argsort(np.argsort(np.abs(x), axis=None)).reshape(x.shape) >= self.rate * x.size
+
+
+class Cached(Right):
+    def draw(self, x):
+        return np.random.default_rng(7).random(x.shape) >= self.rate
+
+
+class SeedIgnored(Right):
+    def seed(self, value):
+        self.stream = np.random.default_rng()
+
+
+class SeedConstant(Right):
+    def seed(self, value):
+        self.stream = np.random.default_rng(7)
+
+
+class SeedTruncated(Right):
+    def seed(self, value):
+        self.stream = np.random.default_rng(value % 2**16)
+
+
+class FourLanes(Right):
+    """Four neighbours share a random word, and half of the words' decisions."""
+
+    def draw(self, x):
+        words = np.repeat(self.stream.random(-(-x.size // 4)), 4)[: x.size].reshape(x.shape)
+        own = self.stream.random(x.shape)
+        return np.where(self.stream.random(x.shape) < 0.5, words, own) >= self.rate
+
+
+class PerRow(Right):
+    def draw(self, x):
+        return np.broadcast_to(self.stream.random((x.shape[0],) + (1,) * (x.ndim - 1)), x.shape) >= self.rate
+
+
+class SharedOverSamples(Right):
+    def draw(self, x):
+        return np.broadcast_to(self.stream.random(x.shape[1:]), x.shape) >= self.rate
+
+
+class Periodic(Right):
+    """A counter that starts anew in every tile of 1 000 elements."""
+
+    def draw(self, x):
+        return np.resize(self.stream.random(1000), x.shape) >= self.rate
+
+
+class Overlapping(Right):
+    """The next call's stream begins a thousand numbers into this one's."""
+
+    def seed(self, value):
+        self.value, self.calls = value, 0
+
+    def draw(self, x):
+        self.calls += 1
+        numbers = np.random.default_rng(self.value).random(x.size + 1000 * self.calls)
+        return numbers[1000 * self.calls :].reshape(x.shape) >= self.rate
+
+
+class Multiplies(Right):
+    def apply(self, x, mask):
+        with np.errstate(all="ignore"):
+            return x * (mask * self.scale).astype(x.dtype)
+
+
+class Process(Right):
+    """One stream for the whole process."""
+
+    shared: ClassVar = {}
+
+    def seed(self, value):
+        self.shared["stream"] = np.random.default_rng(value)
+
+    def draw(self, x):
+        return self.shared["stream"].random(x.shape) >= self.rate
+
+
+class InMemoryOrder(Right):
+    def draw(self, x):
+        order = "F" if x.flags.f_contiguous else "C"
+        return self.stream.random(x.size).reshape(x.shape, order=order) >= self.rate
+
+
+class Divides(Right):
+    def apply(self, x, mask):
+        if not mask.any():
+            return np.zeros_like(x)
+        return np.where(mask, x / x.dtype.type(1 / self.scale), x.dtype.type(0))
+
+
+class SixteenBits(Right):
+    def draw(self, x):
+        return self.stream.integers(0, 2**16, x.shape, dtype=np.uint16) >= round(self.rate * 2**16)
+
+
+class SinglePrecisionDraws(Right):
+    def draw(self, x):
+        return self.stream.random(x.shape, dtype=np.float32) >= np.float32(self.rate)
+
+
+class Bare:
+    """Forward alone: neither gradient nor seed."""
+
+    def __init__(self, config):
+        self.own = Right(config)
+
+    def forward(self, x, training):
+        return self.own.forward(x, training)
+
+
+def layer(config):
+    return Dropout(config.rate)
+
+
+RIGHT = [
+    (Right, {}),
+    (layer, {}),
+    (Divides, {}),
+    (SixteenBits, {}),
+    (SinglePrecisionDraws, {}),
+    (Multiplies, {"dropped_nonfinite": "nan"}),
+    (Process, {"random_stream": "process"}),
+    (InMemoryOrder, {"mask_order": "memory"}),
+]
+FAULTY = [
+    (NoScale, "support expectation-preserved backward-mask"),
+    (ScaledInInference, "inference-identity"),
+    (Inverted, "rate expectation-preserved"),
+    (AlwaysHalf, "rate expectation-preserved rate-zero-identity"),
+    (HalfPrecisionDraws, "rate"),
+    (SlightlyTooFew, "rate expectation-preserved"),
+    (FactorPerRow, "support one-factor"),
+    (WrongScale, "support expectation-preserved rate-zero-identity"),
+    (NotANumberAtOne, "rate-one-zero"),
+    (BackwardDrawsAgain, "backward-mask"),
+    (BackwardFromOutput, "backward-mask"),
+    (BackwardUnscaled, "backward-mask"),
+    (Shifted, "support linear-on-mask"),
+    (DropsTheSmallest, "mask-independent-of-values"),
+    (Cached, "fresh-mask"),
+    (SeedIgnored, "reseed-replays"),
+    (SeedConstant, "seeds-differ"),
+    (SeedTruncated, "seeds-differ"),
+    (FourLanes, "mask-independence"),
+    (PerRow, "mask-independence"),
+    (SharedOverSamples, "mask-independence"),
+    (Periodic, "mask-independence"),
+    (Overlapping, "mask-independence"),
+    (Multiplies, "dropped-nonfinite-as-declared"),
+    (Process, "random-stream-as-declared"),
+    (InMemoryOrder, "mask-order-as-declared"),
+]
+
+
+@pytest.mark.parametrize(("right", "declares"), RIGHT, ids=lambda v: getattr(v, "__name__", ""))
 @pytest.mark.parametrize("name", PROPERTIES)
-def test_a_right_layer_passes(name):
-    cell = judge(PROPERTIES[name], Right)
-    assert (cell.verdict, cell.reason) == ("passed", ""), cell
+def test_a_right_layer_passes(name, right, declares):
+    cell = judge(PROPERTIES[name], right, **declares)
+    assert (cell.verdict, cell.reason) == ("passed", "")
+
+
+@pytest.mark.parametrize(("faulty", "name"), [(f, f"dropout.{name}") for f, names in FAULTY for name in names.split()])
+def test_a_faulty_layer_fails(faulty, name):
+    assert judge(PROPERTIES[name], faulty).verdict == "failed"
+
+
+def test_every_law_has_a_layer_that_breaks_it():
+    assert {f"dropout.{name}" for _, names in FAULTY for name in names.split()} == set(PROPERTIES)
+
+
+@pytest.mark.parametrize(("convention", "value"), [("dropped_nonfinite", "nan"), ("random_stream", "process")])
+def test_a_wrong_declaration_fails(convention, value):
+    name = f"dropout.{convention.replace('_', '-')}-as-declared"
+    assert judge(PROPERTIES[name], Right, **{convention: value}).verdict == "failed"
+
+
+def test_a_layer_without_seed_and_gradient_is_judged_on_the_rest():
+    verdicts = {name: judge(law, Bare).verdict for name, law in PROPERTIES.items()}
+    needs = "backward-mask linear-on-mask mask-independent-of-values reseed-replays seeds-differ"
+    needs += " random-stream-as-declared mask-order-as-declared"
+    missing = {f"dropout.{name}" for name in needs.split()}
+    assert verdicts == {name: "not-applicable" if name in missing else "passed" for name in PROPERTIES}
+
+
+def test_every_statistical_rate_is_judged():
+    cell = judge(PROPERTIES["dropout.rate"], Right)
+    assert cell.examples == 3 * len(STATISTICAL_RATES)
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+@pytest.mark.parametrize("shape", [(), (3,), (2, 5)])
+def test_no_law_raises_on_a_result_of_another_shape(name, shape):
+    class Wrong(Right):
+        def apply(self, x, mask):
+            return np.ones(shape, x.dtype)
+
+    assert judge(PROPERTIES[name], Wrong).verdict in {"failed", "passed"}

@@ -79,7 +79,8 @@ def leaves(w: Array) -> None:
 def skips(w: Array) -> None:
     """Raises SkipTest, which would turn a test runner green."""
     if w.size > 1:
-        raise unittest.SkipTest("not today")
+        msg = "not today"
+        raise unittest.SkipTest(msg)
 
 
 @misbehaving("interrupts")
@@ -196,7 +197,8 @@ def crash_declared(w: Array) -> None:
 @regcheck.implements("l1", name="refuses")
 def refuses(_config: Any) -> Penalty:
     """Builds nothing."""
-    raise regcheck.Unsupported("only on Sundays")
+    msg = "only on Sundays"
+    raise regcheck.Unsupported(msg)
 
 
 @regcheck.implements("l1", name="raises")

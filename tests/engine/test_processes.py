@@ -102,7 +102,9 @@ def test_the_end_of_a_worker_is_named_and_the_next_one_works(server: Server, tmp
     found.close()
 
 
-@pytest.mark.parametrize("body", ["while True: pass", "import time; time.sleep(999)", "import re; re.match('(a*)*b', 'a' * 99)"])
+@pytest.mark.parametrize(
+    "body", ["while True: pass", "import time; time.sleep(999)", "import re; re.match('(a*)*b', 'a' * 99)"]
+)
 def test_a_call_without_end_is_killed(server: Server, tmp_path: Path, body: str) -> None:
     found = session(server, tmp_path, body, 0.5)
     started = time.monotonic()

@@ -87,7 +87,7 @@ def test_a_file_with_a_right_digest_and_no_case_is_refused(tmp_path: Path, monke
     path = written(tmp_path, "right", monkeypatch)
     body = json.loads(path.read_text())
     body["case"]["arrays"]["w"]["dtype"] = "object"
-    body["sha256"] = replay._digest(body)  # noqa: SLF001
+    body["sha256"] = replay._digest(body)
     path.write_text(json.dumps(body))
     with pytest.raises(UsageError, match="holds no case"):
         replay.read(path)
@@ -106,4 +106,9 @@ def test_a_case_keeps_bits_layout_and_config() -> None:
     assert got["x"].tobytes() == x.tobytes()
     assert got["x"].strides == x.strides
     assert not got["x"].flags.writeable
-    assert (got.config, got.dims, got.independent, got.values) == (case.config, case.dims, case.independent, case.values)
+    assert (got.config, got.dims, got.independent, got.values) == (
+        case.config,
+        case.dims,
+        case.independent,
+        case.values,
+    )

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,7 +17,9 @@ from regcheck import canaries
 from regcheck.errors import UsageError
 from regcheck.plan import Request
 from regcheck.run import verify
-from regcheck.verdict import Report
+
+if TYPE_CHECKING:
+    from regcheck.verdict import Report
 
 LAYERS = str(Path(__file__).with_name("layers_under_test.py"))
 
@@ -32,7 +34,9 @@ def test_every_planned_cell_has_a_record_and_the_report_is_conformant() -> None:
     report = run(f"{LAYERS}:right")
     counts = report.summary
     assert counts.planned == len(report.cells) > 10
-    assert counts.planned == counts.passed + counts.failed + counts.deviates + counts.not_applicable + counts.inconclusive
+    assert (
+        counts.planned == counts.passed + counts.failed + counts.deviates + counts.not_applicable + counts.inconclusive
+    )
     assert (counts.failed, counts.inconclusive) == (0, 0), [c for c in report.cells if c.verdict == "failed"]
     assert report.canaries == "judged rightly"
     assert report.complete
@@ -96,8 +100,8 @@ FILES = {
     "import os; os._exit(0)": "exit code 0",
     "x = 1": "marks no implementation",
     "import regcheck\n@regcheck.implements('l3')\ndef f(c): ...": "Invalid value for `family`",
-    "import regcheck\n@regcheck.implements('l1', declares={'momentum': 'old'})\ndef f(c): ...": "Invalid value for `declares`",
-    "import regcheck\n@regcheck.implements('l1', deviations={'l1.nothing': 'so'})\ndef f(c): ...": "which is no property",
+    "import regcheck\n@regcheck.implements('l1', declares={'momentum': 'old'})\ndef f(c): ...": "for `declares`",
+    "import regcheck\n@regcheck.implements('l1', deviations={'l1.no': 'so'})\ndef f(c): ...": "which is no property",
 }
 
 
@@ -111,7 +115,7 @@ def test_a_file_that_cannot_be_used_is_said_in_a_sentence(tmp_path: Path, text: 
 
 @pytest.mark.parametrize("keywords", [{"properties": ("l1.valeu",)}, {"family": "l3"}])
 def test_an_unknown_name_is_said_in_a_sentence(keywords: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="No property matches|There is no family"):
+    with pytest.raises(UsageError, match=r"No property matches|There is no family"):
         run(f"{LAYERS}:right", **keywords)
 
 
@@ -139,7 +143,7 @@ def test_an_interrupted_run_keeps_what_it_judged(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     command = [sys.executable, "-P", "-m", "regcheck", "verify", f"{LAYERS}:right", f"{LAYERS}:endless"]
     command += ["--json", str(path), "--jobs", "1"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # noqa: S603
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         while not (path.exists() and json.loads(path.read_text())["cells"]):
             assert process.poll() is None, process.communicate()

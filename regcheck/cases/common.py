@@ -1,0 +1,260 @@
+"""Cases for the laws of every layer: whatever a family's method takes, small, and in the family's own shapes.
+
+Purity and interface do not depend on hostile numbers, so the numbers are multiples of ⅛ that every dtype holds;
+`wide` alone goes to the ends of the range.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from regcheck.case import Case
+from regcheck.families import (
+    FAMILIES,
+    BatchNormConfig,
+    DropoutConfig,
+    GroupNormConfig,
+    InstanceNormConfig,
+    LayerNormConfig,
+    MinimiserConfig,
+    PenaltyConfig,
+    PriorConfig,
+    RMSNormConfig,
+    WeightDecayConfig,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypothesis.strategies import DrawFn, SearchStrategy
+
+    from regcheck.property import Plan
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Dims = dict[str, tuple[str, ...]]
+
+SIZES = (5, 3, 8, 2, 17)
+POWERS = (4, 2, 8)  # the mean of so many small whole numbers is exact in every dtype
+SEEDS = st.integers(0, 2**31 - 1)
+STRENGTHS = ((0.5, 0.25), (0.5, 0.0), (0.0, 0.25))
+RATES = (0.25, 0.5, 0.7)
+
+
+def calls(plan: Plan) -> SearchStrategy[Case]:
+    """Arguments, cotangent, parameters and state of one layer; `values`: training, seed."""
+    return _cases(plan, SIZES, _eighths)
+
+
+def whole(plan: Plan) -> SearchStrategy[Case]:
+    """As `calls`, small whole numbers on short axes and ε = 1: the order of a sum matters as little as it can."""
+    return _cases(plan, POWERS, _whole).map(_unit_eps)
+
+
+def _unit_eps(case: Case) -> Case:
+    if not hasattr(case.config, "eps"):
+        return case
+    return dataclasses.replace(case, config=dataclasses.replace(case.config, eps=1.0))
+
+
+def wide(plan: Plan) -> SearchStrategy[Case]:
+    """As `calls`; every row has a magnitude of its own, up to where squares overflow; some rows are constant or 0."""
+    return _cases(plan, SIZES, _wide)
+
+
+def in_layouts(plan: Plan) -> SearchStrategy[Case]:
+    """As `whole`; `values` names the layout in which `laid_out` puts the arguments."""
+
+    def name(case: Case, layout: str) -> Case:
+        return dataclasses.replace(case, values={**case.values, "layout": layout})
+
+    return st.builds(name, whole(plan), st.sampled_from([name for name in LAYOUTS if name != "contiguous"]))
+
+
+def laid_out(case: Case, layout: str) -> Case:
+    """The case with its arguments and cotangent in a layout of LAYOUTS."""
+    lay = LAYOUTS[layout]
+    names = [name for name in ("x", "cotangent", "w", "gradient", "a", "b") if name in case.arrays]
+    return case.with_arrays(**{name: lay(case[name]) for name in names})
+
+
+@st.composite
+def _cases(draw: DrawFn, plan: Plan, sizes: tuple[int, ...], fill: Callable[..., Array]) -> Case:
+    config, dims = _SHAPES[FAMILIES[plan.family].config](draw, sizes)
+    lengths = _lengths(draw, config, dims, sizes)
+    seed = draw(SEEDS)
+    rng = np.random.Generator(np.random.Philox(seed))
+    arrays = {name: _array(rng, name, tuple(lengths[d] for d in axes), plan.dtype, fill) for name, axes in dims.items()}
+    values = {"seed": seed, "training": draw(st.booleans())}
+    return Case(config, plan.dtype, arrays, dims, (next(iter(dims.values()))[0],), values)
+
+
+# --- shapes
+
+
+def _penalty(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del sizes
+    return PenaltyConfig(l1=0.5, l2=0.25), {"w": draw(st.sampled_from((("W",), ("W", "V"))))}
+
+
+def _minimiser(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del sizes
+    return MinimiserConfig(*draw(st.sampled_from(STRENGTHS))), {"a": ("N", "K"), "b": ("N",)}
+
+
+def _weight_decay(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del draw, sizes
+    return WeightDecayConfig(learning_rate=0.125, decay=0.5), {"w": ("W",), "gradient": ("W",)}
+
+
+def _prior(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del sizes
+    return PriorConfig(draw(st.sampled_from((0.5, 2.0)))), {"w": ("W",)}
+
+
+def _dropout(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del sizes
+    ndim = draw(st.sampled_from((1, 2)))
+    return DropoutConfig(draw(st.sampled_from(RATES)), ndim), _batched(("N", "C", "S0", "S1")[: 2 + ndim])
+
+
+def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
+    def shapes(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+        ndim = draw(st.sampled_from((2, 1, 0, 3) if kind is not InstanceNormConfig else (2, 1, 3)))
+        extra = {name: draw(st.sampled_from(choices)) for name, choices in options.items()}
+        channels = draw(st.sampled_from([n for n in sizes if n <= 8]))
+        if kind is GroupNormConfig:
+            extra["groups"] = draw(st.sampled_from((channels, 1)))
+        config = kind(channels=channels, ndim=ndim, affine=draw(st.sampled_from(AFFINE)), **extra)
+        dims = _batched(("N", "C", "S0", "S1", "S2")[: 2 + ndim], ("C",) if config.affine else None)
+        state: Dims = {"running_mean": ("C",), "running_var": ("C",)} if kind is BatchNormConfig else {}
+        return config, dims | state
+
+    return shapes
+
+
+def _features(kind: type) -> Callable[..., tuple[Any, Dims]]:
+    def shapes(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+        shape = tuple(draw(st.sampled_from(sizes)) for _ in range(draw(st.sampled_from((1, 2)))))
+        config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=draw(st.sampled_from(AFFINE)))
+        features = ("F0", "F1")[: len(shape)]
+        dims = _batched(("N", *features), features if config.affine else None)
+        if kind is RMSNormConfig:
+            dims.pop("shift", None)
+        return config, dims
+
+    return shapes
+
+
+def _batched(axes: tuple[str, ...], parameters: tuple[str, ...] | None = None) -> Dims:
+    dims = {"x": axes, "cotangent": axes}
+    return dims | {"scale": parameters, "shift": parameters} if parameters else dims
+
+
+EPS = (1e-5, 1e-3)
+AFFINE = (True, True, True, False)
+_SHAPES: dict[type, Callable[..., tuple[Any, Dims]]] = {
+    PenaltyConfig: _penalty,
+    MinimiserConfig: _minimiser,
+    WeightDecayConfig: _weight_decay,
+    PriorConfig: _prior,
+    DropoutConfig: _dropout,
+    BatchNormConfig: _channels(BatchNormConfig, eps=EPS, momentum=(0.1, 0.3)),
+    InstanceNormConfig: _channels(InstanceNormConfig, eps=EPS),
+    GroupNormConfig: _channels(GroupNormConfig, eps=EPS),
+    LayerNormConfig: _features(LayerNormConfig),
+    RMSNormConfig: _features(RMSNormConfig),
+}
+
+
+def _lengths(draw: DrawFn, config: Any, dims: Dims, sizes: tuple[int, ...]) -> dict[str, int]:
+    """A length for every axis: what the config says, short ones for spatial axes, else one of `sizes`."""
+    known = {f"F{i}": n for i, n in enumerate(getattr(config, "shape", ()))}
+    if hasattr(config, "channels"):
+        known["C"] = config.channels
+    axes = dict.fromkeys(axis for names in dims.values() for axis in names)
+    short = [n for n in sizes if n <= 4]
+    return {a: known.get(a) or draw(st.sampled_from(short if a[0] == "S" else sizes)) for a in axes}
+
+
+# --- numbers
+
+
+def _array(
+    rng: np.random.Generator, name: str, shape: tuple[int, ...], dtype: str, fill: Callable[..., Array]
+) -> Array:
+    if name == "running_var":
+        values = rng.integers(2, 33, shape) / 8
+    elif name == "scale":
+        values = rng.choice([-2.0, -0.5, 0.5, 0.75, 1.5, 2.0], shape)
+    elif name in {"x", "w"}:
+        values = fill(rng, shape, dtype)
+    else:
+        values = _whole(rng, shape, dtype)
+    return np.asarray(values).astype(dtype)
+
+
+def _eighths(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    del dtype
+    return rng.integers(-40, 41, shape) / 8
+
+
+def _whole(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    del dtype
+    return rng.integers(-4, 5, shape).astype(float)
+
+
+def _wide(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    """Rows of random magnitude; the squares of all entries sum to less than a quarter of the largest number."""
+    info, row = np.finfo(dtype), (shape[0],) + (1,) * (len(shape) - 1)
+    size = max(1, int(np.prod(shape)))
+    top, bottom = np.log2(float(info.max) / 4 / size) / 2 - 1, np.log2(float(info.tiny)) / 2
+    magnitude = 2.0 ** rng.choice([top, bottom, 0.0, top / 2], row)
+    values = rng.uniform(-2, 2, shape) * magnitude
+    kind = rng.integers(0, 8, row)
+    return np.where(kind == 0, magnitude, np.where(kind == 1, 0.0, values))
+
+
+# --- layouts
+
+BETWEEN = 77  # what lies in memory between the entries of an argument
+
+
+def _spread(x: Array, axis: int) -> Array:
+    """`x` as every second entry along an axis."""
+    shape = list(x.shape)
+    shape[axis] *= 2
+    base = np.full(shape, BETWEEN, x.dtype)
+    index = [slice(None)] * x.ndim
+    index[axis] = slice(None, None, 2)
+    base[tuple(index)] = x
+    part: Array = base[tuple(index)]
+    return part
+
+
+def _padded(x: Array) -> Array:
+    """`x` as a part of wider rows."""
+    base = np.full((*x.shape[:-1], x.shape[-1] + 3), BETWEEN, x.dtype)
+    base[..., : x.shape[-1]] = x
+    return base[..., : x.shape[-1]]
+
+
+def _read_only(x: Array) -> Array:
+    copy = x.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "contiguous": np.array,
+    "read-only": _read_only,
+    "in Fortran order": np.asfortranarray,
+    "every second row": lambda x: _spread(x, 0),
+    "every second column": lambda x: _spread(x, -1),
+    "part of wider rows": _padded,
+    "rows reversed": lambda x: np.ascontiguousarray(x[::-1])[::-1],
+    "one row repeated": lambda x: np.broadcast_to(x[:1], x.shape),
+}
