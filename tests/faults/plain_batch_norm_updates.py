@@ -19,7 +19,7 @@ EXPECTED = {
     "StartsWithVarianceZero": "batch_norm.fresh-state",
     "StartsWithFirstBatch": "batch_norm.fresh-state",
     "BesselOfOne": "batch_norm.state-finite",
-    "ModeSticks": "common.calls-do-not-leak",
+    "ModeSticks": "common.modes-do-not-stick",
     "StateShared": "common.instances-independent",
     "EmptyBatchRecorded": "common.empty-batch",
 }

@@ -30,7 +30,7 @@ EXPECTED = {
     "SeedLosesLowBits": "dropout.seeds-differ",
     "StreamSharedUndeclared": "dropout.random-stream-as-declared",
     "StreamWronglyDeclared": "dropout.random-stream-as-declared",
-    "MaskInMemoryOrderUndeclared": "common.layouts",
+    "MaskInMemoryOrderUndeclared": "dropout.mask-order-as-declared",
 }
 
 

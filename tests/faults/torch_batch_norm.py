@@ -202,16 +202,12 @@ class BatchNormRanksMerged(BatchNorm):
 
 @regcheck.implements("batch_norm")
 class BatchNormBuffersShared(BatchNorm):
-    """All layers of a size share their buffers, after a shallow copy of a model."""
+    """All layers of a size share their buffers, after a shallow copy of a model; invisible once they are converted."""
 
-    shared: dict[tuple[int, torch.dtype], torch.Tensor] = {}  # noqa: RUF012  (the fault)
+    buffers_of: dict[tuple[int, torch.dtype], tuple[torch.Tensor, torch.Tensor]] = {}  # noqa: RUF012  (the fault)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """y; inference reads what any layer has recorded last."""
-        key = (len(self.running_mean), x.dtype)
-        if not self.training and key in self.shared:
-            self.running_mean.copy_(self.shared[key])
-        y = super().forward(x)
-        if self.training:
-            self.shared[key] = self.running_mean.clone()
-        return y
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        own = (self.running_mean, self.running_var)
+        key = (config.channels, self.running_mean.dtype)
+        self.running_mean, self.running_var = self.buffers_of.setdefault(key, own)

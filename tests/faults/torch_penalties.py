@@ -61,8 +61,8 @@ def l1_huber_gradient(config: Any) -> Callable[[torch.Tensor], torch.Tensor]:
     """The value is Σ|w|, the gradient clamp(1000·w): no jump at 0."""
 
     def penalty(w: torch.Tensor) -> torch.Tensor:
-        surrogate = (w * (w.detach() * 1000).clamp(-1, 1)).sum()
-        return config.l1 * (surrogate + (w.detach().abs().sum() - surrogate.detach()))
+        surrogate = w * (w.detach() * 1000).clamp(-1, 1)
+        return config.l1 * (w.detach().abs() + (surrogate - surrogate.detach())).sum()
 
     return penalty
 
