@@ -1,4 +1,4 @@
-"""Batch normalisations in NumPy that update their records at the wrong time or start wrong; each differs in one step."""
+"""Batch normalisations in NumPy that record at the wrong time, or start wrong; each differs in one step."""
 
 from __future__ import annotations
 

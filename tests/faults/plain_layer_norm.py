@@ -102,7 +102,7 @@ class UnbiasedVariance(LayerNorm):
 class MeanOfSquares(LayerNorm):
     """Centres x but divides by its root mean square (llama.cpp#173 the other way round); invisible at mean 0."""
 
-    def _variance(self, x: Array, mean: Array) -> Array:  # noqa: ARG002  (what it forgets)
+    def _variance(self, x: Array, mean: Array) -> Array:
         return np.mean(x * x, axis=self._axes(x), keepdims=True)
 
 
