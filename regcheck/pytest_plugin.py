@@ -143,7 +143,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     try:
         items = _items(order, docket.laws)
     except UsageError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     metafunc.parametrize("regcheck_cell", items, ids=[item.law for item in items], indirect=True)
 
 
