@@ -6,6 +6,7 @@ Purity and interface do not depend on hostile numbers, so the numbers are multip
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Dims = dict[str, tuple[str, ...]]
 
 SIZES = (5, 3, 8, 2, 17)
-POWERS = (4, 8, 2)  # sums of so many small whole numbers, and their mean, are exact in every dtype
+POWERS = (4, 2, 8)  # the mean of so many small whole numbers is exact in every dtype
 SEEDS = st.integers(0, 2**31 - 1)
 STRENGTHS = ((0.5, 0.25), (0.5, 0.0), (0.0, 0.25))
 RATES = (0.25, 0.5, 0.7)
@@ -49,13 +50,35 @@ def calls(plan: Plan) -> SearchStrategy[Case]:
 
 
 def whole(plan: Plan) -> SearchStrategy[Case]:
-    """As `calls`, whole numbers in axes whose lengths are powers of two: sums are exact in any order."""
-    return _cases(plan, POWERS, _whole)
+    """As `calls`, small whole numbers on short axes and ε = 1: the order of a sum matters as little as it can."""
+    return _cases(plan, POWERS, _whole).map(_unit_eps)
+
+
+def _unit_eps(case: Case) -> Case:
+    if not hasattr(case.config, "eps"):
+        return case
+    return dataclasses.replace(case, config=dataclasses.replace(case.config, eps=1.0))
 
 
 def wide(plan: Plan) -> SearchStrategy[Case]:
     """As `calls`; every row has a magnitude of its own, up to where squares overflow; some rows are constant or 0."""
     return _cases(plan, SIZES, _wide)
+
+
+def in_layouts(plan: Plan) -> SearchStrategy[Case]:
+    """As `whole`; `values` names the layout in which `laid_out` puts the arguments."""
+
+    def name(case: Case, layout: str) -> Case:
+        return dataclasses.replace(case, values={**case.values, "layout": layout})
+
+    return st.builds(name, whole(plan), st.sampled_from([name for name in LAYOUTS if name != "contiguous"]))
+
+
+def laid_out(case: Case, layout: str) -> Case:
+    """The case with its arguments and cotangent in a layout of LAYOUTS."""
+    lay = LAYOUTS[layout]
+    names = [name for name in ("x", "cotangent", "w", "gradient", "a", "b") if name in case.arrays]
+    return case.with_arrays(**{name: lay(case[name]) for name in names})
 
 
 @st.composite
@@ -105,7 +128,7 @@ def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
         channels = draw(st.sampled_from([n for n in sizes if n <= 8]))
         if kind is GroupNormConfig:
             extra["groups"] = draw(st.sampled_from((channels, 1)))
-        config = kind(channels=channels, ndim=ndim, affine=draw(st.booleans()), **extra)
+        config = kind(channels=channels, ndim=ndim, affine=draw(st.sampled_from(AFFINE)), **extra)
         dims = _batched(("N", "C", "S0", "S1", "S2")[: 2 + ndim], ("C",) if config.affine else None)
         state: Dims = {"running_mean": ("C",), "running_var": ("C",)} if kind is BatchNormConfig else {}
         return config, dims | state
@@ -116,7 +139,7 @@ def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
 def _features(kind: type) -> Callable[..., tuple[Any, Dims]]:
     def shapes(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
         shape = tuple(draw(st.sampled_from(sizes)) for _ in range(draw(st.sampled_from((1, 2)))))
-        config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=draw(st.booleans()))
+        config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=draw(st.sampled_from(AFFINE)))
         features = ("F0", "F1")[: len(shape)]
         dims = _batched(("N", *features), features if config.affine else None)
         if kind is RMSNormConfig:
@@ -132,6 +155,7 @@ def _batched(axes: tuple[str, ...], parameters: tuple[str, ...] | None = None) -
 
 
 EPS = (1e-5, 1e-3)
+AFFINE = (True, True, True, False)
 _SHAPES: dict[type, Callable[..., tuple[Any, Dims]]] = {
     PenaltyConfig: _penalty,
     MinimiserConfig: _minimiser,
@@ -184,7 +208,7 @@ def _whole(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Arra
 
 
 def _wide(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    """Rows of random magnitude, none whose squares, summed over the whole array, reach a quarter of the largest number."""
+    """Rows of random magnitude; the squares of all entries sum to less than a quarter of the largest number."""
     info, row = np.finfo(dtype), (shape[0],) + (1,) * (len(shape) - 1)
     size = max(1, int(np.prod(shape)))
     top, bottom = np.log2(float(info.max) / 4 / size) / 2 - 1, np.log2(float(info.tiny)) / 2
@@ -192,3 +216,45 @@ def _wide(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array
     values = rng.uniform(-2, 2, shape) * magnitude
     kind = rng.integers(0, 8, row)
     return np.where(kind == 0, magnitude, np.where(kind == 1, 0.0, values))
+
+
+# --- layouts
+
+BETWEEN = 77  # what lies in memory between the entries of an argument
+
+
+def _spread(x: Array, axis: int) -> Array:
+    """`x` as every second entry along an axis."""
+    shape = list(x.shape)
+    shape[axis] *= 2
+    base = np.full(shape, BETWEEN, x.dtype)
+    index = [slice(None)] * x.ndim
+    index[axis] = slice(None, None, 2)
+    base[tuple(index)] = x
+    part: Array = base[tuple(index)]
+    return part
+
+
+def _padded(x: Array) -> Array:
+    """`x` as a part of wider rows."""
+    base = np.full((*x.shape[:-1], x.shape[-1] + 3), BETWEEN, x.dtype)
+    base[..., : x.shape[-1]] = x
+    return base[..., : x.shape[-1]]
+
+
+def _read_only(x: Array) -> Array:
+    copy = x.copy()
+    copy.flags.writeable = False
+    return copy
+
+
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "contiguous": np.array,
+    "read-only": _read_only,
+    "in Fortran order": np.asfortranarray,
+    "every second row": lambda x: _spread(x, 0),
+    "every second column": lambda x: _spread(x, -1),
+    "part of wider rows": _padded,
+    "rows reversed": lambda x: np.ascontiguousarray(x[::-1])[::-1],
+    "one row repeated": lambda x: np.broadcast_to(x[:1], x.shape),
+}

@@ -1,0 +1,244 @@
+"""Laws of repeated calls, which hold for every layer: what one call leaves behind, no other call may see.
+
+Every comparison is of a layer with itself, bit by bit, so that wrong numbers are no concern of these laws.
+`common` takes them in, so that there is one list.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from regcheck import Evidence, Unsupported, holds, prop, same_bits
+from regcheck.cases import common as cases
+from regcheck.families import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from regcheck import Case, Layers
+    from regcheck.host import Audit, HostedLayer
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+ARGUMENTS = {
+    "forward": ("x",),
+    "value": ("w",),
+    "minimise": ("a", "b"),
+    "step": ("w", "gradient"),
+    "log_density": ("w",),
+}
+PROX_STEP = 0.5
+DIFFERENTIABLE = tuple(name for name, family in FAMILIES.items() if family.method in {"forward", "value"})
+FORWARD = tuple(name for name, family in FAMILIES.items() if family.method == "forward")
+
+
+class Call(NamedTuple):
+    """One call of a layer: its method, its results by name, what was seen beside them, and its arguments."""
+
+    method: str
+    results: dict[str, Array]
+    audit: Audit
+    arguments: dict[str, Array]
+
+
+def method_of(layers: Layers) -> str:
+    """The method that computes the family."""
+    return FAMILIES[layers.family].method
+
+
+def undefined(layers: Layers, case: Case, *, training: bool) -> bool:
+    """Whether the case has one value per group, on which libraries differ (`single_value_batch`)."""
+    if "single_value_batch" not in FAMILIES[layers.family].conventions:
+        return False
+    if hasattr(case.config, "shape"):
+        return int(np.prod(case.config.shape)) == 1
+    per_channel = int(np.prod([n for axis, n in enumerate(case["x"].shape) if axis != 1]))
+    groups = getattr(case.config, "groups", None)
+    if layers.family == "batch_norm":
+        return training and per_channel == 1
+    per_sample = per_channel // case["x"].shape[0]
+    return bool(per_sample * (case.config.channels // groups if groups else 1) == 1)
+
+
+def prepare(layer: HostedLayer, case: Case) -> None:
+    """Give the layer the case's parameters and state, and restart its stream, as far as it has them."""
+    offered = layer.capabilities()
+    layer.assign_parameters({k: case[k] for k in ("scale", "shift") if k in case.arrays and k in offered})
+    layer.assign_state({k: case[k] for k in ("running_mean", "running_var") if k in case.arrays and k in offered})
+    if "seed" in offered:
+        layer.seed(int(case.values["seed"]) % 2**31)
+
+
+def prepared(layers: Layers, case: Case) -> HostedLayer:
+    """A fresh layer with the case's parameters and state."""
+    layer = layers.make(case.config, case.dtype)
+    prepare(layer, case)
+    return layer
+
+
+def exercise(layers: Layers, layer: HostedLayer, case: Case, *, training: bool | None = None) -> list[Call]:
+    """Call the family's method on the case's arguments, and then every gradient that the layer offers."""
+    method, offered = method_of(layers), layer.capabilities()
+    arguments = {name: case[name] for name in ARGUMENTS[method]}
+    if method == "forward":
+        mode = bool(case.values["training"]) if training is None else training
+        found = [Call(method, {"y": layer.forward(case["x"], training=mode)}, layer.audit, arguments)]
+        if "backward" in offered and "cotangent" in case.arrays:
+            gradients = {f"d{name}": g for name, g in sorted(layer.backward(case["cotangent"]).items())}
+            found.append(Call("backward", gradients, layer.audit, {"cotangent": case["cotangent"]}))
+        return found
+    found = [Call(method, {method: getattr(layer, method)(*arguments.values())}, layer.audit, arguments)]
+    if method == "value" and "gradient" in offered:
+        found.append(Call("gradient", {"gradient": layer.gradient(case["w"])}, layer.audit, arguments))
+    if method == "value" and "prox" in offered:
+        found.append(Call("prox", {"prox": layer.prox(case["w"], PROX_STEP)}, layer.audit, arguments))
+    return found
+
+
+def results(calls: Iterable[Call]) -> dict[str, Array]:
+    """All results by name."""
+    return {name: array for call in calls for name, array in call.results.items()}
+
+
+def equal(observed: dict[str, Array], expected: dict[str, Array], when: str) -> list[Evidence]:
+    """Evidence that results are the same, bit by bit."""
+    return [
+        same_bits(observed[name], array, what=f"{name} {when}") for name, array in expected.items() if name in observed
+    ]
+
+
+def other(case: Case) -> Case:
+    """Other data for the same layer: twice the samples (a penalty's weights), other values."""
+    doubled = {name: np.concatenate([case[name], case[name]]) * case[name].dtype.type(-0.5) for name in _data(case)}
+    return case.with_arrays(**doubled)
+
+
+def _data(case: Case) -> list[str]:
+    return [name for name in ("x", "cotangent", "w", "gradient", "a", "b") if name in case.arrays]
+
+
+@prop(
+    "common.inference-deterministic",
+    cases=cases.calls,
+    level="lifecycle",
+    kind="exact",
+    statements=["8.3"],
+    formula="f(x) = f(x), bit by bit, in inference",
+)
+def inference_deterministic(layers: Layers, case: Case) -> list[Evidence]:
+    """Two inference calls on the same data give the same bits."""
+    if undefined(layers, case, training=False):
+        return []
+    layer = prepared(layers, case)
+    first = results(exercise(layers, layer, case, training=False))
+    return equal(results(exercise(layers, layer, case, training=False)), first, "of the second call")
+
+
+@prop(
+    "common.calls-do-not-leak",
+    cases=cases.calls,
+    level="lifecycle",
+    kind="exact",
+    formula="f(x) is the same on a fresh layer and after a call with other data; earlier results stay",
+)
+def calls_do_not_leak(layers: Layers, case: Case) -> list[Evidence]:
+    """A call with other data changes neither earlier results nor later ones."""
+    if undefined(layers, case, training=True):
+        return []
+    first = results(exercise(layers, prepared(layers, case), case))
+    layer = prepared(layers, case)
+    calls = [*exercise(layers, layer, case), *exercise(layers, layer, other(case))]
+    prepare(layer, case)
+    again = exercise(layers, layer, case)
+    changed = [c.method for c in (*calls, *again) if c.audit.earlier_changed]
+    kept = holds(not changed, "unchanged", f"changed by {', '.join(changed)}", what="an earlier result")
+    return [kept, *equal(results(again), first, "after a call with other data")]
+
+
+@prop(
+    "common.modes-do-not-stick",
+    cases=cases.calls,
+    level="lifecycle",
+    kind="exact",
+    statements=["5.4", "8.3"],
+    formula="train, infer, train: each call gives what its own mode gives",
+    families=FORWARD,
+)
+def modes_do_not_stick(layers: Layers, case: Case) -> list[Evidence]:
+    """Training and inference calls in turn give what each gives on a fresh layer."""
+    if undefined(layers, case, training=True):
+        return []
+    modes, layer, found = (True, False, True, False), prepared(layers, case), []
+    alone = {mode: results(exercise(layers, prepared(layers, case), case, training=mode)) for mode in set(modes)}
+    for i, mode in enumerate(modes):
+        prepare(layer, case)
+        seen = results(exercise(layers, layer, case, training=mode))
+        found += equal(seen, alone[mode], f"of call {i + 1}, {'training' if mode else 'inference'}")
+    return found
+
+
+@prop(
+    "common.instances-independent",
+    cases=cases.calls,
+    level="lifecycle",
+    kind="exact",
+    formula="using one layer changes nothing in another from the same factory",
+)
+def instances_independent(layers: Layers, case: Case) -> list[Evidence]:
+    """Two layers from one factory share neither parameters nor state."""
+    if undefined(layers, case, training=True):
+        return []
+    used, spare = layers.make(case.config, case.dtype), layers.make(case.config, case.dtype)
+    before = spare.parameters() | spare.state()
+    prepare(used, case)
+    exercise(layers, used, other(case), training=True)
+    after = spare.parameters() | spare.state()
+    prepare(spare, case)
+    alone = results(exercise(layers, prepared(layers, case), case))
+    found = equal(after, before, "of the other layer")
+    return [*found, *equal(results(exercise(layers, spare, case)), alone, "of the other layer")]
+
+
+@prop(
+    "common.backward-repeatable",
+    cases=cases.calls,
+    level="gradients",
+    kind="exact",
+    formula="∇f(x) twice from one forward: the same bits, nothing accumulated",
+    families=DIFFERENTIABLE,
+)
+def backward_repeatable(layers: Layers, case: Case) -> list[Evidence]:
+    """Gradients taken twice from one forward agree bit by bit."""
+    if undefined(layers, case, training=True):
+        return []
+    layer = prepared(layers, case)
+    if method_of(layers) == "value":
+        return [same_bits(layer.gradient(case["w"]), layer.gradient(case["w"]), what="gradient")]
+    layer.forward(case["x"], training=bool(case.values["training"]))
+    first = layer.backward(case["cotangent"])
+    return equal(layer.backward(case["cotangent"]), first, "of the second backward")
+
+
+@prop(
+    "common.forward-changes-no-parameter",
+    cases=cases.calls,
+    level="lifecycle",
+    kind="exact",
+    statements=["7.2", "8.3"],
+    formula="parameters before = after; in inference state before = after",
+    families=FORWARD,
+)
+def forward_changes_no_parameter(layers: Layers, case: Case) -> list[Evidence]:
+    """Neither forward nor backward changes a parameter, and inference changes no state."""
+    training = bool(case.values["training"])
+    if undefined(layers, case, training=training):
+        return []
+    layer = prepared(layers, case)
+    before = layer.parameters() | ({} if training else layer.state())
+    if not before:
+        msg = "the layer has neither parameters nor state in this config"
+        raise Unsupported(msg)
+    exercise(layers, layer, case)
+    return equal(layer.parameters() | layer.state(), before, "after a call")

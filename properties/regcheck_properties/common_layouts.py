@@ -1,0 +1,108 @@
+"""The law of layouts: what a layer gives does not depend on where in memory its arguments lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from regcheck import Evidence, prop, same_bits, within
+from regcheck.cases import common as cases
+from regcheck.families import FAMILIES
+from regcheck_properties.common_calls import exercise, prepare, prepared, results, undefined
+
+if TYPE_CHECKING:
+    from regcheck import Case, Layers
+    from regcheck.host import HostedLayer
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class _Compared(NamedTuple):
+    """A result in some layout beside the contiguous one; `case` is contiguous."""
+
+    case: Case
+    name: str
+    observed: Array
+    expected: Array
+    what: str
+
+
+@prop(
+    "common.layouts",
+    cases=cases.in_layouts,
+    level="interface",
+    formula="f(x) does not depend on the strides of x",
+)
+def layouts(layers: Layers, case: Case) -> list[Evidence]:
+    """Strided, transposed, repeated and read-only arguments give what contiguous ones give."""
+    if undefined(layers, case, training=True):
+        return []
+    layer, layout = prepared(layers, case), case.values["layout"]
+    laid = cases.laid_out(case, layout)
+    contiguous = cases.laid_out(laid, "contiguous")
+    expected = results(exercise(layers, layer, contiguous))
+    prepare(layer, case)
+    observed = results(exercise(layers, layer, laid))
+    compared = [
+        _Compared(contiguous, name, observed[name], expected[name], f"{name}, {layout}")
+        for name in sorted(expected.keys() & observed.keys())
+    ]
+    return [_agrees(layers, layer, c) for c in compared]
+
+
+def _agrees(layers: Layers, layer: HostedLayer, compared: _Compared) -> Evidence:
+    case, name, observed, expected, what = compared
+    if observed.shape != expected.shape:
+        return same_bits(observed, expected, what=what)
+    if name == "minimise":
+        return _objectives(layers, layer, compared)
+    bound, wide = _slack(case, name, expected), expected.astype(np.longdouble)
+    if "mask_order" in FAMILIES[layers.family].conventions and layers.declared("mask_order") == "memory":
+        # The mask moves with the layout: what was kept in both is compared.
+        both = (observed != 0) & (expected != 0)
+        return within(np.where(both, observed, 0), np.where(both, wide, 0), bound, what=what)
+    return within(observed, wide, bound, what=what)
+
+
+def _slack(case: Case, name: str, expected: Array) -> Array:
+    """How far two right results may lie apart whose sums were formed in different orders.
+
+    Twice the bounds of `regcheck.bounds` with every factor at its largest: on these cases ε = 1, so that s <= 1,
+    A <= X = max|x| + max|mean|, and |z| <= Z = min(X, √n); G = max|γ|·max|dy|, n entries in all. Half precision is
+    coarse enough to hide a fault in the gradients of a large case; the other dtypes are not.
+    """
+    n, u = max(array.size for array in case.arrays.values()), float(np.finfo(case.dtype).eps) / 2
+    one = 2 * (n + 8) * u
+    if "x" not in case.arrays or "scale" not in case.arrays:
+        largest = max(_peak(case, name) for name in case.arrays)
+        return one * (np.abs(expected.astype(np.float64)) + largest)
+    x, cotangent = _peak(case, "x") + _peak(case, "running_mean"), _peak(case, "cotangent")
+    z, gamma = min(x, n**0.5), _peak(case, "scale")
+    terms = {
+        "y": gamma * (x + z) + _peak(case, "shift"),
+        "dx": gamma * cotangent * (3 + 2 * z + 2 * (1 + z) * (x + z)),
+        "dscale": n * cotangent * (2 * z + 3 * x),
+        "dshift": n * cotangent,
+    }
+    return np.asarray(one * terms.get(name, n * cotangent))
+
+
+def _peak(case: Case, name: str) -> float:
+    return float(np.max(np.abs(case.arrays[name]), initial=0)) if name in case.arrays else 0.0
+
+
+def _objectives(layers: Layers, layer: HostedLayer, compared: _Compared) -> Evidence:
+    """Evidence that two solutions are equally good: each misses the minimum by the promised share of P(0) at most."""
+    case, _, observed, expected, what = compared
+    a, b, u = case["a"].astype(np.float64), case["b"].astype(np.float64), float(np.finfo(case.dtype).eps) / 2
+    promised = float(layers.declared("tolerance") or layer.tolerance() or np.sqrt(u))
+
+    def objective(solution: Array) -> float:
+        w = solution.astype(np.float64)
+        penalty = case.config.l1 * np.abs(w).sum() + case.config.l2 * (w**2).sum()
+        return float(((a @ w - b) ** 2).sum() / 2 + penalty)
+
+    bound = (2 * promised + 8 * (a.size + 8) * u) * float((b**2).sum()) / 2
+    values = np.array(objective(observed)), np.array(objective(expected))
+    return within(*values, bound, what=f"objective of {what}")
