@@ -17,7 +17,9 @@ def copy(tmp_path):
     """The two packages and their contracts, in a folder of their own."""
     shutil.copytree(ROOT / "regcheck", tmp_path / "regcheck", ignore=shutil.ignore_patterns("__pycache__"))
     catalogue = tmp_path / "regcheck_properties"
-    shutil.copytree(ROOT / "properties" / "regcheck_properties", catalogue, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "properties" / "regcheck_properties", catalogue, ignore=shutil.ignore_patterns("__pycache__")
+    )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 

@@ -34,7 +34,10 @@ def test_dir_names_what_is_public():
 
 
 def test_importing_the_package_imports_nothing_else():
-    assert fresh("import sys, regcheck; print(sorted(m for m in sys.modules if m.startswith(('regcheck.', 'numpy'))))") == "[]"
+    assert (
+        fresh("import sys, regcheck; print(sorted(m for m in sys.modules if m.startswith(('regcheck.', 'numpy'))))")
+        == "[]"
+    )
 
 
 def test_declaring_an_implementation_imports_no_numpy():
