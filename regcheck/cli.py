@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import os
 import sys
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +13,7 @@ from regcheck import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from regcheck.property import Property
     from regcheck.report.layout import Claims
@@ -59,9 +58,9 @@ def cli() -> None:
 @click.option("--jobs", type=click.IntRange(min=1), default=None, metavar="N", help="Judges at once.")
 @click.option("--timeout", type=float, default=10.0, show_default=True, metavar="S", help="Seconds for one call.")
 @click.option("--python", "pythons", multiple=True, metavar="PATH", help="The layer's interpreter. Repeatable.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report here.")
+@click.option("--json", "json_file", type=click.Path(), metavar="FILE", help="Write the report here.")
 @click.option("--in-process", is_flag=True, help="Run the layer in the judge, for a debugger. Not conformant.")
-def verify(json_file: Path | None, **given: Any) -> int:
+def verify(json_file: str | None, **given: Any) -> int:
     """Judge layers: file.py[:factory], package.module[:factory], or a class such as torch.nn:LayerNorm.
 
     Without a TARGET, every stock implementation whose framework is installed is judged.
@@ -79,7 +78,7 @@ def verify(json_file: Path | None, **given: Any) -> int:
     given["pythons"] = tuple(_interpreter(path) for path in given["pythons"])
     given["jobs"] = given["jobs"] or 0
     with progress() as tell:
-        report = run.verify(Request(json=json_file, **given), tell)
+        report = run.verify(Request(json=_path(json_file), **given), tell)
     return _show(report, registry.catalogue().properties)
 
 
@@ -128,31 +127,35 @@ def explain(name: str) -> int:
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def replay(file: Path) -> int:
+@click.argument("file", type=click.Path())
+def replay(file: str) -> int:
     """Judge the stored case of a failure once more."""
+    from pathlib import Path  # noqa: PLC0415
+
     from regcheck import registry  # noqa: PLC0415
     from regcheck.replayed import cell_of  # noqa: PLC0415
     from regcheck.report.exit_code import of_cell  # noqa: PLC0415
     from regcheck.report.failure import text  # noqa: PLC0415
 
     items = registry.catalogue().properties
-    cell, notes = cell_of(file, items)
+    cell, notes = cell_of(Path(file), items)
     _warn(notes)
     click.echo(text(cell, _claims(items)))
     return of_cell(cell)
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @click.option("--format", "form", default="terminal", show_default=True, metavar="|".join(FORMATS))
-def report(files: tuple[Path, ...], form: str) -> int:
+def report(files: tuple[str, ...], form: str) -> int:
     """Show stored JSON reports in another form."""
+    from pathlib import Path  # noqa: PLC0415
+
     from regcheck.names import expect  # noqa: PLC0415
     from regcheck.report import records  # noqa: PLC0415
 
     expect("format", form, FORMATS)
-    stored = [records.read(path) for path in files]
+    stored = [records.read(Path(file)) for file in files]
     items = _catalogue()[0]
     for one in stored:
         _print(one, items, form)
@@ -228,8 +231,15 @@ def _catalogue() -> tuple[Mapping[str, Property], Mapping[str, Any]]:
     return found.properties, found.statements
 
 
+def _path(file: str | None) -> Path | None:
+    from pathlib import Path  # noqa: PLC0415
+
+    return Path(file) if file is not None else None
+
+
 def _interpreter(path: str) -> str:
     import shutil  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
 
     from regcheck.errors import UsageError  # noqa: PLC0415
 
@@ -280,6 +290,8 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001  (turned into an exit code)
         if trace:
+            import traceback  # noqa: PLC0415
+
             traceback.print_exc()
         return _exit_code_of(error)
     return code if isinstance(code, int) else 0
