@@ -32,7 +32,7 @@ BUDGETS = {"quick": 20, "default": 200, "thorough": 2000}
 CELL_SECONDS = {"quick": 60.0, "default": 120.0, "thorough": 1200.0}
 MIN_EXAMPLES = 4
 # Laws whose cases come one by one stop at so many of them; `--examples` lifts this.
-MAX_EXAMPLES = {"quick": 12, "default": 48, "thorough": 600}
+MAX_EXAMPLES = {"quick": 9, "default": 30, "thorough": 600}
 SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40}
 HANG_SHRINK_SECONDS = 0.5
 HISTORY = 400
