@@ -169,7 +169,8 @@ def bench(targets: tuple[str, ...], json_file: str | None, **given: Any) -> int:
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @click.option("--format", "form", default="terminal", show_default=True, metavar="|".join(FORMATS))
-def report(files: tuple[str, ...], form: str) -> int:
+@click.option("--output", "to", type=click.Path(), metavar="FILE", help="Write it here; takes one report.")
+def report(files: tuple[str, ...], form: str, to: str | None) -> int:
     """Show stored JSON reports, of conformance or performance, in another form."""
     from pathlib import Path  # noqa: PLC0415
 
@@ -177,8 +178,11 @@ def report(files: tuple[str, ...], form: str) -> int:
     from regcheck.names import expect  # noqa: PLC0415
 
     expect("format", form, FORMATS)
+    if to is not None and len(files) > 1:
+        msg = f"--output takes one report. Received: {len(files)}. Write them one by one."
+        raise click.UsageError(msg)
     for one in [output.read(Path(file)) for file in files]:
-        output.show_as(one, form)
+        output.show_as(one, form, _path(to))
     return 0
 
 

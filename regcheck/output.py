@@ -37,13 +37,12 @@ def console() -> Console:
     return Console(width=width, markup=False, highlight=False, emoji=False)
 
 
-def render(to: Console, pieces: Iterable[RenderableType]) -> None:
-    """Print pieces without the blanks that a table fills its lines with."""
+def rendered(to: Console, pieces: Iterable[RenderableType]) -> str:
+    """The text of pieces, without the blanks that a table fills its lines with."""
     with to.capture() as captured:
         for piece in pieces:
             to.print(piece, crop=False)
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip(), color=True)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
 def say(sentence: str) -> None:
@@ -81,15 +80,24 @@ def read(path: Path) -> Report | BenchReport:
     return records.read(path)
 
 
-def show_as(report: Report | BenchReport, form: str) -> None:
-    """Print a report as "terminal", "markdown" or "json"."""
+def show_as(report: Report | BenchReport, form: str, file: Path | None = None) -> None:
+    """Print a report as "terminal", "markdown" or "json", or write it to a file. Raises UsageError."""
+    if file is None:
+        click.echo(_text(report, form, console()), nl=False, color=True)
+        return
+    from rich.console import Console  # noqa: PLC0415
+
+    from regcheck.files import write_atomically  # noqa: PLC0415
+
+    write_atomically(file, _text(report, form, Console(width=WIDTH, no_color=True, force_terminal=False)))
+
+
+def _text(report: Report | BenchReport, form: str, to: Console) -> str:
     from regcheck.verdict import Report  # noqa: PLC0415
 
     if form == "terminal":
-        to = console()
-        render(to, _pieces(report, to) if isinstance(report, Report) else _rows(report))
-    else:
-        click.echo(_conformance(report, form) if isinstance(report, Report) else _performance(report, form), nl=False)
+        return rendered(to, _pieces(report, to) if isinstance(report, Report) else _rows(report))
+    return _conformance(report, form) if isinstance(report, Report) else _performance(report, form)
 
 
 def _pieces(report: Report, to: Console) -> Iterable[RenderableType]:
