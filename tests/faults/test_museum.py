@@ -83,7 +83,7 @@ class Room:
     """Servers by adapter, what their workers tell of the exhibits, and the judge."""
 
     def __init__(self) -> None:
-        self.laws: dict[str, Property] = dict(registry.properties().items)
+        self.laws: dict[str, Property] = dict(registry.catalogue().properties)
         self.servers: dict[str, Server] = {}
         self.described: dict[str, dict[str, Any]] = {}
 
