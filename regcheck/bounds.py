@@ -161,13 +161,13 @@ def _limit(norm: Normalised, ar: Arithmetic) -> Array:
 
 
 def affine(standard: Standard, z: Array, y: Array, ar: Arithmetic, scale: Array | None = None) -> Array:
-    """Bound on the stored y = γ·z + β from B, that on z: |γ|(B + (u + u_o)|z|) + (u + u_o)|y| + tiny.
+    """Bound on the stored y = γ·z + β from B, that on z: |γ|(B + 2u|z|) + (u + u_o)|y| + tiny.
 
-    γ broadcasts against z and defaults to 1. A layer may round z before the map, hence u_o|γz|.
+    Twice u|γz|: z is rounded before the map, and the product is. γ broadcasts against z and defaults to 1.
     """
     gamma = np.ones((), z.dtype) if scale is None else np.abs(widen(scale))
-    both = ar.u + ar.u_out
-    bound: Array = gamma * (standard.z + both * np.abs(z)) + both * np.abs(y) + (1 + gamma) * (ar.eta + ar.eta_out)
+    stored = (ar.u + ar.u_out) * np.abs(y) + (1 + gamma) * ar.eta + ar.eta_out
+    bound: Array = gamma * (standard.z + 2 * ar.u * np.abs(z)) + stored
     return bound
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import partial
 
 import numpy as np
 
-from regcheck import Case, Evidence, Layers, Unsupported, cases, prop, same_bits, within
-from regcheck_properties._norms import agree, defined, judge, layer_norm, layer_of
+from regcheck import Case, Evidence, Layers, Unsupported, cases, holds, prop, same_bits
+from regcheck_properties._norms import agree, defined, group_size, judge, layer_norm, layer_of, run
 
 SOURCE = "Ba, Kiros and Hinton 2016, equations 3 and 4"
 
@@ -22,9 +23,13 @@ SOURCE = "Ba, Kiros and Hinton 2016, equations 3 and 4"
 )
 @defined
 def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
-    """Every output is the definition's, in training and in inference."""
-    y = layer_of(layers, case).forward(case["x"], case.values["training"])
-    return judge(y, layer_norm(layers, case))
+    """Every output is the definition's, in training and in inference, with one batch axis and with two."""
+    x = case["x"]
+    if case.values["index"] % 2:
+        inner = next(k for k in (3, 2, 1) if len(x) % k == 0)
+        x = x.reshape(-1, inner, *case.config.shape)
+    y = run(layer_of(layers, case), x, case.values["training"])
+    return judge(y.reshape(case["x"].shape), layer_norm(layers, case))
 
 
 @prop(
@@ -40,9 +45,9 @@ def batch_size_invariant(layers: Layers, case: Case) -> list[Evidence]:
     """A sample's output does not depend on the batch that it is in, nor on the batch's size."""
     x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
     want, cut, few = layer_norm(layers, case), case.values["index"] % len(x), min(3, len(x))
-    whole = layer.forward(x, training)
-    halves = [layer.forward(half, training) for half in (x[:cut], x[cut:]) if len(half)]
-    alone = [layer.forward(x[i : i + 1], training) for i in range(few)]
+    whole = run(layer, x, training)
+    halves = [run(layer, half, training) for half in (x[:cut], x[cut:]) if len(half)]
+    alone = [run(layer, x[i : i + 1], training) for i in range(few)]
     return [
         agree(np.concatenate(halves), whole, want, "y in two batches"),
         agree(np.concatenate(alone), whole[:few], want.of(slice(few)), "y alone"),
@@ -66,9 +71,9 @@ def batch_size_invariant_bitwise(layers: Layers, case: Case) -> list[Evidence]:
         raise Unsupported(msg)
     x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
     cut, few = case.values["index"] % len(x), min(3, len(x))
-    whole = layer.forward(x, training)
-    halves = [layer.forward(half, training) for half in (x[:cut], x[cut:]) if len(half)]
-    alone = [layer.forward(x[i : i + 1], training) for i in range(few)]
+    whole = run(layer, x, training)
+    halves = [run(layer, half, training) for half in (x[:cut], x[cut:]) if len(half)]
+    alone = [run(layer, x[i : i + 1], training) for i in range(few)]
     return [
         same_bits(np.concatenate(halves), whole, dims=case.dims["x"], what="y in two batches"),
         same_bits(np.concatenate(alone), whole[:few], dims=case.dims["x"], what="y alone"),
@@ -89,8 +94,8 @@ def batch_permutation(layers: Layers, case: Case) -> Evidence:
     x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
     order = np.random.default_rng(case.values["seed"]).permutation(len(x))
     permuted = np.empty_like(x)
-    whole = layer.forward(x, training)
-    permuted[order] = layer.forward(x[order], training)
+    whole = run(layer, x, training)
+    permuted[order] = run(layer, x[order], training)
     return agree(permuted, whole, layer_norm(layers, case), "y back in its order")
 
 
@@ -109,11 +114,11 @@ def position_independent(layers: Layers, case: Case) -> list[Evidence]:
     short = 1 + case.values["index"] % len(x)
     sequence = x[np.newaxis]
     padded = np.concatenate([sequence, np.zeros_like(sequence[:, :3])], axis=1)
-    whole = layer.forward(sequence, training)[0]
+    whole = run(layer, sequence, training)[0]
     return [
         *judge(whole, want, "y of a sequence"),
-        agree(layer.forward(sequence[:, :short], training)[0], whole[:short], want.of(slice(short)), "y cut short"),
-        agree(layer.forward(padded, training)[0, : len(x)], whole, want, "y padded with zeros"),
+        agree(run(layer, sequence[:, :short], training)[0], whole[:short], want.of(slice(short)), "y cut short"),
+        agree(run(layer, padded, training)[0, : len(x)], whole, want, "y padded with zeros"),
     ]
 
 
@@ -123,24 +128,26 @@ def position_independent(layers: Layers, case: Case) -> list[Evidence]:
     level="core",
     kind="exact",
     statements=("10.2",),
-    formula="x′ = x but for sample i  ⇒  y(x′)[j] = y(x)[j] bit by bit, j ≠ i; NaN in x[i] gives NaN in all of y[i]",
+    formula="x′ = x in the samples i of a set  ⇒  y(x′)[i] = y(x)[i] bit by bit; NaN in x[j] gives NaN in all of y[j]",
     source=SOURCE,
 )
 @defined
 def footprint(layers: Layers, case: Case) -> list[Evidence]:
     """What is in one sample, NaN too, reaches no other sample, and a NaN reaches all of its own."""
     x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
-    i = case.values["index"] % len(x)
-    before = layer.forward(x, training)
+    half = np.random.default_rng(case.values["seed"]).random(len(x)) < 1 / 2
+    before, dims = run(layer, x, training), case.dims["x"]
     found = []
-    for value in (np.nan, 3.0):
+    for value, kept in itertools.product((np.nan, 3.0), (half, ~half)):
         changed = x.copy()
-        changed[i].flat[case.values["index"] % changed[i].size] = value
-        after = layer.forward(changed, training)
-        others = [np.delete(y, i, axis=0) for y in (after, before)]
-        found.append(same_bits(*others, what=f"y of the others, x[{i}] holding {value:g}"))
+        changed.reshape(len(x), -1)[~kept, case.values["index"] % group_size(case)] = value
+        after = run(layer, changed, training)
+        rows = np.broadcast_to(kept.reshape(-1, *[1] * (x.ndim - 1)), x.shape)
+        found.append(
+            same_bits(np.where(rows, after, before), before, dims=dims, what=f"y beside samples with {value:g}")
+        )
         if np.isnan(value):
-            found.append(within(after[i], np.full(x[i].shape, np.nan), 0.0, what=f"y[{i}], holding NaN"))
+            found.append(holds(np.isnan(after) | rows, np.nan, after, dims=dims, what="y of samples with NaN"))
     return found
 
 
@@ -157,7 +164,7 @@ def footprint(layers: Layers, case: Case) -> list[Evidence]:
 def training_equals_inference(layers: Layers, case: Case) -> list[Evidence]:
     """Training and inference give the same, in any order: the layer keeps no state."""
     layer, x = layer_of(layers, case), case["x"]
-    first, infer, again = (layer.forward(x, training) for training in (True, False, True))
+    first, infer, again = (run(layer, x, training) for training in (True, False, True))
     return [
         same_bits(infer, first, dims=case.dims["x"], what="y in inference"),
         same_bits(again, first, dims=case.dims["x"], what="y in training again"),

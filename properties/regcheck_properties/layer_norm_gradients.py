@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties._norms import Expected, defined, layer_norm, layer_of, outside, part
+from regcheck_properties._norms import Expected, defined, layer_norm, layer_of, outside, part, run
 
 Array = np.ndarray[Any, np.dtype[Any]]
 AFFINE = partial(cases.layer_norm, recipe=cases.Recipe(affine=True))
@@ -18,7 +18,7 @@ SOURCE = "Ioffe and Szegedy 2015, section 3, over a sample's features"
 def backward(layers: Layers, case: Case, cotangent: Array, x: Array) -> dict[str, Array]:
     """What the layer's backward gives for x and a cotangent."""
     layer = layer_of(layers, case)
-    layer.forward(x, case.values["training"])
+    run(layer, x, case.values["training"])
     return layer.backward(cotangent)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
 from regcheck_properties import _norms
-from regcheck_properties._norms import constant, defined, judge, layer_norm, layer_of, moments
+from regcheck_properties._norms import constant, defined, judge, layer_norm, layer_of, moments, run
 
 MODERATE = partial(cases.layer_norm, recipe=cases.Recipe(data="moderate"))
 WIDE = ("float32", "float64")
@@ -29,7 +29,7 @@ def normalised(layers: Layers, case: Case) -> list[Evidence]:
     if case.config.affine:
         ones = np.ones(case.config.shape, case.dtype)
         layer.assign_parameters({"scale": ones, "shift": np.zeros_like(ones)})
-    y = layer.forward(case["x"], case.values["training"])
+    y = run(layer, case["x"], case.values["training"])
     plain = dataclasses.replace(case, arrays={"x": case["x"]})
     return moments(y, layer_norm(layers, plain), case)
 
@@ -51,7 +51,7 @@ def shift_invariance(layers: Layers, case: Case) -> Evidence:
     near = far - offset
     exact = reference.widen(near) + reference.widen(offset) == reference.widen(far)
     moved, still = layer_norm(layers, case, far), layer_norm(layers, case, near)
-    observed, other = layer.forward(far, training), layer.forward(near, training).astype(still.y.dtype)
+    observed, other = run(layer, far, training), run(layer, near, training).astype(still.y.dtype)
     judged = moved.judged & still.judged & exact.all(axis=still.norm.axes, keepdims=True)
     return within(observed, other, moved.bound + still.bound, dims=still.dims, what="y(x + c)", judged=judged)
 
@@ -72,7 +72,7 @@ def scale_law(layers: Layers, case: Case) -> Evidence:
     config = dataclasses.replace(case.config, eps=case.config.eps * 4.0**k)
     scaled = np.ldexp(sign * x, k)
     turned = case.with_arrays(scale=sign * case["scale"]) if sign < 0 else case
-    y, other = layer_of(layers, case).forward(x, training), layer_of(layers, turned, config).forward(scaled, training)
+    y, other = run(layer_of(layers, case), x, training), run(layer_of(layers, turned, config), scaled, training)
     want, wanted = layer_norm(layers, case), layer_norm(layers, turned, scaled, config)
     bound, judged = want.bound + wanted.bound, want.judged & wanted.judged & (np.ldexp(scaled, -k) == sign * x)
     return within(other, y.astype(want.y.dtype), bound, dims=want.dims, what="y(a·x; ε·a²)", judged=judged)
@@ -88,7 +88,7 @@ def scale_law(layers: Layers, case: Case) -> Evidence:
 @defined
 def constant_input(layers: Layers, case: Case) -> list[Evidence]:
     """A sample whose features are all equal gives β: nothing is divided by zero, no rounding is amplified."""
-    y = layer_of(layers, case).forward(case["x"], case.values["training"])
+    y = run(layer_of(layers, case), case["x"], case.values["training"])
     return constant(y, layer_norm(layers, case, rule=bounds.standard_exact))
 
 
@@ -115,7 +115,7 @@ def single_value(layers: Layers, case: Case) -> list[Evidence]:
 )
 def long_samples(layers: Layers, case: Case) -> list[Evidence]:
     """Samples of many features, at and beside the sizes of blocks, are normalised as accurately as short ones."""
-    y = layer_of(layers, case).forward(case["x"], case.values["training"])
+    y = run(layer_of(layers, case), case["x"], case.values["training"])
     return judge(y, layer_norm(layers, case))
 
 
@@ -128,7 +128,7 @@ def long_samples(layers: Layers, case: Case) -> list[Evidence]:
 )
 def bounded_where_ill_conditioned(layers: Layers, case: Case) -> list[Evidence]:
     """Where the features differ in their last bits alone the output stays within what any variance allows."""
-    y = layer_of(layers, case).forward(case["x"], case.values["training"])
+    y = run(layer_of(layers, case), case["x"], case.values["training"])
     want = layer_norm(layers, case)
     return judge(y, want._replace(judged=np.zeros_like(want.judged)))
 
@@ -142,7 +142,7 @@ def bounded_where_ill_conditioned(layers: Layers, case: Case) -> list[Evidence]:
 )
 def overflowing_squares(layers: Layers, case: Case) -> list[Evidence]:
     """Features whose squares overflow are normalised all the same."""
-    y = layer_of(layers, case).forward(case["x"], case.values["training"])
+    y = run(layer_of(layers, case), case["x"], case.values["training"])
     return judge(y, layer_norm(layers, case))
 
 
@@ -155,5 +155,5 @@ def overflowing_squares(layers: Layers, case: Case) -> list[Evidence]:
 )
 def zero_eps(layers: Layers, case: Case) -> list[Evidence]:
     """With ε = 0 every sample that is not constant is normalised."""
-    y = layer_of(layers, case).forward(case["x"], case.values["training"])
+    y = run(layer_of(layers, case), case["x"], case.values["training"])
     return judge(y, layer_norm(layers, case))
