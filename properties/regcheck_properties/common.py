@@ -184,9 +184,12 @@ def _outcome(layer: HostedLayer, method: str, *arguments: Any) -> Array | None:
 )
 def wrong_shape_raises(layers: Layers, case: Case) -> list[Evidence]:
     """A wrong number of channels, features or targets is a Python error, never a silent result."""
-    found = []
+    found, layer = [], prepared(layers, case)
+    if method_of(layers) == "forward" and not layer.parameters() | layer.state():
+        msg = "the layer has no parameter or state that would fix the number of features in this config"
+        raise Unsupported(msg)
     for what, arguments in _wrong(layers, case):
-        y = _outcome(prepared(layers, case), method_of(layers), *arguments)
+        y = _outcome(layer, method_of(layers), *arguments)
         seen = "" if y is None else f"a result of shape {y.shape}"
         found.append(holds(y is None, "a Python error", seen, what=what))
     return found

@@ -192,11 +192,11 @@ def instances_independent(layers: Layers, case: Case) -> list[Evidence]:
         return []
     used, spare = layers.make(case.config, case.dtype), layers.make(case.config, case.dtype)
     before = spare.parameters() | spare.state()
+    alone = results(exercise(layers, prepared(layers, case), case))
     prepare(used, case)
     exercise(layers, used, other(case), training=True)
     after = spare.parameters() | spare.state()
     prepare(spare, case)
-    alone = results(exercise(layers, prepared(layers, case), case))
     found = equal(after, before, "of the other layer")
     return [*found, *equal(results(exercise(layers, spare, case)), alone, "of the other layer")]
 
