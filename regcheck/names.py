@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from regcheck.errors import UsageError
@@ -14,11 +13,13 @@ LISTED = 20
 
 
 def near(name: str, known: Iterable[str]) -> str:
-    """A sentence with the nearest known names, or with all where they are few; "" where neither helps."""
+    """A sentence with the nearest known name, or with all where they are few; "" where neither helps."""
+    import difflib  # noqa: PLC0415  (slow to import, and only a wrong name needs it)
+
     names = list(known)
-    close = difflib.get_close_matches(name, names, 3, 0.5)
+    close = difflib.get_close_matches(name, names, 1, 0.5)
     if close:
-        return f"Did you mean {' or '.join(map(repr, close))}?"
+        return f"Did you mean {close[0]!r}?"
     return f"Expected one of {', '.join(names)}." if 0 < len(names) <= LISTED else ""
 
 

@@ -7,25 +7,35 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regcheck.layer import Missing
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class Seeds:
-    """A reproducible stream of 31-bit seeds, one a call; the streams of neighbouring values have nothing in common."""
+    """The seeds of the calls of a function that has a parameter `seed`; for another function there are none.
 
-    def __init__(self, value: int = 0) -> None:
-        self.value = value
-        self.calls = 0
+    They are a reproducible stream of 31-bit numbers; the streams of neighbouring values have nothing in common.
+    """
 
-    def next(self) -> int:
-        """The next call's seed."""
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.wanted = _takes_seed(function)
+        self.value = self.calls = 0
+
+    def restart(self, value: int) -> None:
+        """Begin the stream of `value`."""
+        self.value, self.calls = value, 0
+
+    def next(self) -> dict[str, int]:
+        """The next call's keyword arguments: {"seed": ...}, or none."""
+        if not self.wanted:
+            return {}
         self.calls += 1
-        return int(np.random.SeedSequence([self.value, self.calls]).generate_state(1)[0] >> 1)
+        return {"seed": int(np.random.SeedSequence([self.value, self.calls]).generate_state(1)[0] >> 1)}
 
 
-def takes_seed(function: Callable[..., Any]) -> bool:
-    """Whether `function` has a parameter named `seed`."""
+def _takes_seed(function: Callable[..., Any]) -> bool:
     try:
         return "seed" in inspect.signature(function).parameters
     except (TypeError, ValueError):  # builtins without a signature
@@ -37,9 +47,13 @@ def wrong(what: str, expected: str, received: object) -> str:
     return f"Invalid result of `{what}`. Expected {expected}. Received: {_describe(received)}. Return {expected}."
 
 
-def missing(owner: str, what: str, name: str) -> str:
-    """The sentence for a parameter or state that was not found."""
-    return f"{owner} has no {what} that is known as {name!r}; map it with names={{{name!r}: ...}}"
+def paired(owner: object, what: str, own: Mapping[str, Any], values: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    """(own, value) for every value by canonical name. Raises Missing for a name that the owner does not have."""
+    for name in values:
+        if name not in own:
+            msg = f"{type(owner).__name__} has no {what} known as {name!r}; map it with names={{{name!r}: ...}}"
+            raise Missing(msg)
+    return [(own[name], value) for name, value in values.items()]
 
 
 def refused(native: object, family: str, expected: Iterable[str]) -> str:

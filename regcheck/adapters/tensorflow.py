@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from regcheck.adapters import _names
-from regcheck.adapters._calls import Seeds, missing, refused, takes_seed, wrong
+from regcheck.adapters._calls import Seeds, paired, refused, wrong
 from regcheck.families import FAMILIES
-from regcheck.layer import Array, Arrays, Layer, Missing, WrongReturn
+from regcheck.layer import Array, Arrays, Layer, WrongReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,12 +78,11 @@ class Differentiated(Layer):
     """Forward under a tape, backward through it."""
 
     last = False  # whether the native layer wants (N, *spatial, C)
-
-    def __init__(self) -> None:
-        self._run: tuple[Any, Any, Any, dict[str, Any]] | None = None
+    _run: tuple[Any, Any, Any, dict[str, Any]] | None = None
 
     def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001
         """y, as the native layer gives it, under a tape."""
+        self._run = None
         entry = tf.convert_to_tensor(self._native(x))
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(entry)
@@ -131,7 +130,6 @@ class Weighted(Differentiated):
     def __init__(
         self, native: Any, implementation: Implementation, config: Any, variables: dict[str, Any], layout: str
     ) -> None:
-        super().__init__()
         self.native = native
         self.last = _names.channel_axis_last(implementation.family, implementation.layout, layout)
         self.shape = _names.parameter_shape(config)
@@ -171,31 +169,24 @@ class Weighted(Differentiated):
         return {name: np.array(v.numpy()).reshape(self.shape or v.shape) for name, v in own.items()}
 
     def _assign(self, what: str, own: dict[str, Any], values: Arrays) -> None:
-        for name in values:
-            if name not in own:
-                raise Missing(missing(type(self.native).__name__, what, name))
-        for name, value in values.items():
-            own[name].assign(value.reshape(own[name].shape))
+        for variable, value in paired(self.native, what, own, values):
+            variable.assign(value.reshape(variable.shape))
 
 
 class Function(Differentiated):
     """f(x, training), or f(x, training, seed=...) with a fresh seed each call."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__()
         self.function = function
-        self.seeds = Seeds() if takes_seed(function) else None
+        self.seeds = Seeds(function)
 
     def seed(self, value: int) -> None:
         """Seed TensorFlow's process-wide generator, and the stream of seeds handed to f."""
         tf.random.set_seed(value)
-        if self.seeds is not None:
-            self.seeds = Seeds(value)
+        self.seeds.restart(value)
 
     def _call(self, x: Any, training: bool) -> Any:  # noqa: FBT001
-        if self.seeds is None:
-            return self.function(x, training)
-        return self.function(x, training, seed=self.seeds.next())
+        return self.function(x, training, **self.seeds.next())
 
 
 class Penalty(Layer):

@@ -17,9 +17,9 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.distributions import Distribution
 
 from regcheck.adapters import _names
-from regcheck.adapters._calls import Seeds, missing, refused, takes_seed, wrong
+from regcheck.adapters._calls import Seeds, paired, refused, wrong
 from regcheck.families import FAMILIES
-from regcheck.layer import Array, Arrays, Layer, Missing, WrongReturn
+from regcheck.layer import Array, Arrays, Layer, WrongReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,14 +40,11 @@ def prepare() -> None:
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):  # already set, or something has run: then it stays
         torch.set_num_interop_threads(1)
-    with warnings.catch_warnings():  # PyTorch warns of read-only memory once a process; we hand it over knowingly
-        warnings.simplefilter("ignore")
-        torch.from_numpy(np.broadcast_to(np.float32(0), 1))
 
 
 @contextlib.contextmanager
 def building(dtype: str) -> Iterator[None]:
-    """Call the factory under float64 as default dtype where that is judged, so that plain constants are not rounded."""
+    """Call the factory with float64 as default where float64 is judged, so that its constants are not rounded."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64 if dtype == "float64" else before)
     try:
@@ -69,7 +66,8 @@ def adapt(native: object, implementation: Implementation, config: Any, dtype: st
     if isinstance(native, Distribution) and method == "log_density":
         return _Prior(native.log_prob)
     if callable(native) and method in _KINDS:
-        return _KINDS[method](native)
+        layer: Layer = _KINDS[method](native)
+        return layer
     expected = ("torch.nn.Module", "a callable on tensors", "a function params -> optimiser", "a distribution")
     raise TypeError(refused(native, implementation.family, expected))
 
@@ -90,13 +88,22 @@ class _Entry(torch.autograd.Function):  # type: ignore[misc]  # PyTorch is not i
 
 
 _HANDLE = torch.zeros((), requires_grad=True)
+with warnings.catch_warnings():  # PyTorch warns of read-only memory once a process; we hand it over knowingly
+    warnings.simplefilter("ignore")
+    torch.from_numpy(np.broadcast_to(np.float32(0), 1))
 
 
 def _enter(x: Array) -> tuple[torch.Tensor, GradientEdge]:
     """(tensor on x's memory, where its gradient arrives)."""
     entry: torch.Tensor = _Entry.apply(_HANDLE, [_tensor(x)])
-    edge = get_gradient_edge(entry)
-    return entry, edge
+    return entry, get_gradient_edge(entry)
+
+
+def _differentiated(y: torch.Tensor, inputs: list[Any], cotangent: torch.Tensor | None = None) -> list[Any]:
+    """Gradients of y, None where it does not depend on an input; an output outside the graph depends on none."""
+    if not y.requires_grad:
+        return [None] * len(inputs)
+    return list(torch.autograd.grad(y, inputs, cotangent, retain_graph=True, allow_unused=True))
 
 
 def _moved(x: torch.Tensor, last: bool) -> torch.Tensor:  # noqa: FBT001
@@ -107,18 +114,17 @@ def _moved(x: torch.Tensor, last: bool) -> torch.Tensor:  # noqa: FBT001
 class _Differentiated(Layer):
     """Forward, and backward through its graph, which is kept until the next forward."""
 
-    last = False
-
-    def __init__(self) -> None:
-        self._graph: tuple[torch.Tensor, GradientEdge, dict[str, torch.Tensor], Array] | None = None
+    last = False  # whether the native layer wants (N, *spatial, C)
+    _graph: tuple[torch.Tensor, GradientEdge, dict[str, torch.Tensor], Array] | None = None
 
     def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001
+        self._graph = None
         entry, edge = _enter(x)
         y = self._call(_moved(entry, self.last), training)
         if not isinstance(y, torch.Tensor):
             raise WrongReturn(wrong("forward", "a tensor", y))
         self._graph = (y, edge, self._leaves(), x)
-        return _array("forward", self._canonical(y))
+        return _array("forward", y.movedim(-1, 1) if self.last and y.ndim > 2 else y)
 
     def backward(self, cotangent: Array) -> Arrays:
         if self._graph is None:
@@ -126,19 +132,13 @@ class _Differentiated(Layer):
             raise RuntimeError(msg)
         y, edge, leaves, x = self._graph
         g = _moved(_tensor(cotangent), self.last).to(y.dtype)
-        inputs: Any = [edge, *leaves.values()]
-        found: Any = [None] * len(inputs)
-        if y.requires_grad:  # an output outside the graph is a constant: its gradients are zero
-            found = torch.autograd.grad(y, inputs, g, retain_graph=True, allow_unused=True)
-        dx = np.zeros(x.shape, x.dtype) if found[0] is None else _array("backward", self._canonical(found[0]))
+        found = _differentiated(y, [edge, *leaves.values()], g)
+        dx = np.zeros(x.shape, x.dtype) if found[0] is None else _array("backward", found[0])
         gradients = zip(leaves.items(), found[1:], strict=True)
         return {"x": dx, **{name: self._gradient_of(name, leaf, g) for (name, leaf), g in gradients}}
 
     def seed(self, value: int) -> None:
         torch.manual_seed(value)
-
-    def _canonical(self, y: torch.Tensor) -> torch.Tensor:
-        return y.movedim(-1, 1) if self.last and y.ndim > 2 else y
 
     def _gradient_of(self, name: str, leaf: torch.Tensor, gradient: torch.Tensor | None) -> Array:  # noqa: ARG002
         return _array("backward", torch.zeros_like(leaf) if gradient is None else gradient)
@@ -152,7 +152,6 @@ class _Differentiated(Layer):
 
 class _Module(_Differentiated):
     def __init__(self, module: torch.nn.Module, implementation: Implementation, config: Any) -> None:
-        super().__init__()
         self.module = module
         self.last = _names.channel_axis_last(implementation.family, implementation.layout, "channels_first")
         self.shape = _names.parameter_shape(config)
@@ -206,12 +205,9 @@ class _Module(_Differentiated):
         return {name: np.array(_array(name, t).reshape(self.shape or t.shape)) for name, t in arrays.items()}
 
     def _assign(self, what: str, own: dict[str, str], values: Arrays) -> None:
-        for name in values:
-            if name not in own:
-                raise Missing(missing(type(self.module).__name__, what, name))
         with torch.no_grad():
-            for name, value in values.items():
-                tensor = self._own(own[name])
+            for path, value in paired(self.module, what, own, values):
+                tensor = self._own(path)
                 tensor.copy_(_tensor(value).reshape(tensor.shape))
 
 
@@ -219,19 +215,15 @@ class _Function(_Differentiated):
     """f(x, training), or f(x, training, seed=...) with a fresh seed each call."""
 
     def __init__(self, function: Callable[..., object]) -> None:
-        super().__init__()
         self.function = function
-        self.seeds = Seeds() if takes_seed(function) else None
+        self.seeds = Seeds(function)
 
     def seed(self, value: int) -> None:
         torch.manual_seed(value)
-        if self.seeds is not None:
-            self.seeds = Seeds(value)
+        self.seeds.restart(value)
 
     def _call(self, x: torch.Tensor, training: bool) -> object:  # noqa: FBT001
-        if self.seeds is None:
-            return self.function(x, training)
-        return self.function(x, training, seed=self.seeds.next())
+        return self.function(x, training, **self.seeds.next())
 
 
 class _Penalty(Layer):
@@ -245,10 +237,7 @@ class _Penalty(Layer):
 
     def gradient(self, w: Array) -> Array:
         entry, edge = _enter(w)
-        value = self._scalar(entry)
-        if not value.requires_grad:
-            return np.zeros(w.shape, w.dtype)
-        (found,) = torch.autograd.grad(value, [edge], allow_unused=True)
+        (found,) = _differentiated(self._scalar(entry), [edge])
         return np.zeros(w.shape, w.dtype) if found is None else _array("gradient", found)
 
     def _scalar(self, w: torch.Tensor) -> torch.Tensor:
@@ -287,12 +276,7 @@ class _Optimiser(Layer):
         return _array("step", self.w.detach().clone())
 
 
-_KINDS: dict[str, Callable[[Any], Layer]] = {
-    "forward": _Function,
-    "value": _Penalty,
-    "log_density": _Prior,
-    "step": _Optimiser,
-}
+_KINDS: dict[str, Any] = {"forward": _Function, "value": _Penalty, "log_density": _Prior, "step": _Optimiser}
 
 
 def _tensor(x: Array) -> torch.Tensor:

@@ -18,18 +18,27 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True)
 class Range:
-    """Where data of a dtype may lie: exponents of ten of the scale, and the largest mean/std."""
+    """Where data may lie: exponents of ten of their scale, the largest mean/std, the largest |x|."""
 
     least: float
     most: float
     ratio: float
+    largest: float
 
 
-RANGES = {
-    "float16": Range(-4.0, 4.0, 500.0),
-    "float32": Range(-30.0, 18.0, 1e4),
-    "float64": Range(-150.0, 150.0, 1e8),
+def hostile(dtype: str, n: int, largest: float) -> Range:
+    """All magnitudes of `dtype` up to `largest`, mean/std where accuracy over n values can just be claimed."""
+    reach = _HOSTILE[dtype]
+    claimed = 0.4 / ((n + 1) * float(np.finfo(dtype).eps))
+    return replace(reach, ratio=min(reach.ratio, max(4.0, claimed)), largest=largest)
+
+
+_HOSTILE = {
+    "float16": Range(-4.0, 4.0, 500.0, 0.0),
+    "float32": Range(-30.0, 18.0, 1e4, 0.0),
+    "float64": Range(-150.0, 150.0, 1e8, 0.0),
 }
+MODERATE = Range(-1.0, 0.5, 4.0, 100.0)
 
 
 def generator(seed: int) -> Generator:
@@ -37,22 +46,72 @@ def generator(seed: int) -> Generator:
     return np.random.Generator(np.random.Philox(seed))
 
 
-def rows(rng: Generator, shape: tuple[int, int], dtype: str, eps: float, largest: float) -> Array:
-    """(count, n) = `shape` values of `dtype`; each row one of the kinds below, no value beyond `largest`.
-
-    Mean/std stays where accuracy can be claimed in that dtype, (n + 1)·u·mean/std < 1/4, for most rows.
-    """
-    n, reach = shape[1], RANGES[dtype]
-    reach = replace(reach, ratio=min(reach.ratio, max(4.0, 0.4 / ((n + 1) * float(np.finfo(dtype).eps)))))
+def rows(rng: Generator, shape: tuple[int, int], dtype: str, eps: float, reach: Range) -> Array:
+    """(count, n) = `shape` values of `dtype`; each row one of the kinds below."""
     noise = rng.standard_normal(shape)
     kind = rng.choice(len(_KINDS), size=(shape[0], 1), p=_WEIGHTS)
     made = [make(rng, noise, reach, eps) for make in _KINDS]
     x = np.select([kind == i for i in range(len(_KINDS))], made)
+    return _limited(x, reach.largest).astype(dtype)
+
+
+def constant_rows(rng: Generator, shape: tuple[int, int], dtype: str) -> Array:
+    """Rows of one small integer each, whose sums are exact in every dtype; a third of them 0."""
+    values = rng.integers(-8, 9, (shape[0], 1)) * (rng.random((shape[0], 1)) < 2 / 3)
+    constant: Array = np.repeat(values, shape[1], axis=1).astype(dtype)
+    return constant
+
+
+def lost_rows(rng: Generator, shape: tuple[int, int], dtype: str) -> Array:
+    """Rows that differ from a large mean in their last bits alone, where no accuracy can be claimed."""
+    digits = -np.log10(float(np.finfo(dtype).eps))
+    large = np.power(10.0, rng.uniform(digits - 3, digits + 2, (shape[0], 1)))
+    steps = np.rint(rng.standard_normal(shape) * np.power(10.0, rng.uniform(0, 1, (shape[0], 1))))
+    lost: Array = (large * (1 + float(np.finfo(dtype).eps) * steps)).astype(dtype)
+    return lost
+
+
+def overflowing_rows(rng: Generator, shape: tuple[int, int], dtype: str) -> Array:
+    """Rows whose squares overflow, though their sums do not."""
+    most = float(np.finfo(dtype).max)
+    scale = np.power(10.0, rng.uniform(np.log10(most) / 2, np.log10(most), (shape[0], 1)))
+    overflowing: Array = _limited(rng.standard_normal(shape) * scale, most / 8 / shape[1]).astype(dtype)
+    return overflowing
+
+
+def parameters(rng: Generator, shape: tuple[int, ...], dtype: str) -> dict[str, Array]:
+    """γ distinct, of both signs and never 1, and β."""
+    scale = rng.uniform(0.25, 2.5, shape) * rng.choice([1.0, 1.0, 1.0, -1.0], shape)
+    return {"scale": scale.astype(dtype), "shift": (2 * rng.standard_normal(shape)).astype(dtype)}
+
+
+def statistics(rng: Generator, channels: int, dtype: str) -> dict[str, Array]:
+    """Recorded statistics that no fresh layer has; some variances are far below any ε, some 0."""
+    var = 10.0 ** rng.uniform(-3, 1.5, channels) * (rng.random(channels) < 0.95)
+    mean = rng.standard_normal(channels) * 10.0 ** rng.uniform(-1, 1, channels)
+    return {"running_mean": mean.astype(dtype), "running_var": var.astype(dtype)}
+
+
+def cotangent(rng: Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    """A random cotangent: with ones most gradients of a normalisation are 0."""
+    drawn: Array = rng.standard_normal(shape).astype(dtype)
+    return drawn
+
+
+def offsets(rng: Generator, x: Array, dtype: str) -> Array:
+    """One offset a row of x, 10 to 1e4 (float64: 1e8) times the row's standard deviation, of both signs."""
+    most = min(_HOSTILE[dtype].ratio, hostile(dtype, x.shape[1], 0.0).ratio)
+    ratio = 10.0 ** rng.uniform(1.0, max(1.0, np.log10(most)), len(x)) * rng.choice([-1.0, 1.0], len(x))
+    std = x.astype(np.float64).std(axis=1)
+    drawn: Array = (ratio * np.where(std > 0, std, 1.0)).astype(dtype)
+    return drawn
+
+
+def _limited(x: Array, largest: float) -> Array:
     peak = np.max(np.abs(x), axis=1, keepdims=True, initial=0.0)
-    with np.errstate(divide="ignore"):
-        x = x * np.minimum(1.0, largest / peak)
-    filled: Array = x.astype(dtype)
-    return filled
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limited: Array = x * np.minimum(1.0, np.where(peak > 0, largest / peak, 1.0))
+    return limited
 
 
 def _per_row(rng: Generator, noise: Array, low: float, high: float) -> Array:
@@ -60,22 +119,18 @@ def _per_row(rng: Generator, noise: Array, low: float, high: float) -> Array:
     return factor
 
 
-def _sign(rng: Generator, noise: Array) -> Array:
-    return rng.choice([-1.0, 1.0], (len(noise), 1))
-
-
 def _normal(rng: Generator, noise: Array, reach: Range, eps: float) -> Array:  # noqa: ARG001
     return noise + rng.standard_normal((len(noise), 1))
 
 
 def _far_mean(rng: Generator, noise: Array, reach: Range, eps: float) -> Array:  # noqa: ARG001
-    ratio = _per_row(rng, noise, 0.5, np.log10(reach.ratio))
-    return (noise + _sign(rng, noise) * ratio) * _per_row(rng, noise, -1.0, 1.0)
+    ratio = _per_row(rng, noise, 0.5, np.log10(reach.ratio)) * rng.choice([-1.0, 1.0], (len(noise), 1))
+    x: Array = (noise + ratio) * _per_row(rng, noise, -1.0, 1.0)
+    return x
 
 
 def _magnitude(rng: Generator, noise: Array, reach: Range, eps: float) -> Array:  # noqa: ARG001
-    scale = _per_row(rng, noise, reach.least, reach.most)
-    x: Array = (noise + rng.standard_normal((len(noise), 1))) * scale
+    x: Array = (noise + rng.standard_normal((len(noise), 1))) * _per_row(rng, noise, reach.least, reach.most)
     return x
 
 
@@ -86,11 +141,13 @@ def _near_eps(rng: Generator, noise: Array, reach: Range, eps: float) -> Array: 
 
 
 def _integers(rng: Generator, noise: Array, reach: Range, eps: float) -> Array:  # noqa: ARG001
-    return np.rint(3 * noise) + rng.integers(-8, 9, (len(noise), 1))
+    x: Array = np.rint(3 * noise) + rng.integers(-8, 9, (len(noise), 1))
+    return x
 
 
 def _constant(rng: Generator, noise: Array, reach: Range, eps: float) -> Array:  # noqa: ARG001
-    return 0 * noise + rng.integers(-8, 9, (len(noise), 1))
+    x: Array = 0 * noise + rng.integers(-8, 9, (len(noise), 1))
+    return x
 
 
 def _zero(rng: Generator, noise: Array, reach: Range, eps: float) -> Array:  # noqa: ARG001
@@ -108,21 +165,3 @@ def _outlier(rng: Generator, noise: Array, reach: Range, eps: float) -> Array:  
 
 _KINDS = (_normal, _far_mean, _magnitude, _near_eps, _integers, _constant, _zero, _sparse, _outlier)
 _WEIGHTS = (0.2, 0.3, 0.12, 0.1, 0.08, 0.06, 0.03, 0.05, 0.06)
-
-
-def parameters(rng: Generator, shape: tuple[int, ...], dtype: str) -> dict[str, Array]:
-    """γ distinct, of both signs and never 1, and β."""
-    scale = rng.uniform(0.25, 2.5, shape) * rng.choice([1.0, 1.0, 1.0, -1.0], shape)
-    return {"scale": scale.astype(dtype), "shift": (2 * rng.standard_normal(shape)).astype(dtype)}
-
-
-def cotangent(rng: Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    """A random cotangent: with ones most gradients of a normalisation are 0."""
-    return rng.standard_normal(shape).astype(dtype)
-
-
-def statistics(rng: Generator, channels: int, dtype: str) -> dict[str, Array]:
-    """Recorded statistics that no fresh layer has; some variances are far below any ε, some 0."""
-    var = 10.0 ** rng.uniform(-3, 1.5, channels) * (rng.random(channels) < 0.95)
-    mean = rng.standard_normal(channels) * 10.0 ** rng.uniform(-1, 1, channels)
-    return {"running_mean": mean.astype(dtype), "running_var": var.astype(dtype)}

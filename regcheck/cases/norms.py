@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,105 +17,143 @@ if TYPE_CHECKING:
 
     from regcheck.property import Plan
 
-__all__ = ["batch_norm", "largest", "layer_norm"]
+__all__ = ["LENGTHS", "LONG", "Recipe", "batch_norm", "layer_norm"]
 
 # Small lengths show the most: typical ones first (the simplest example), then edges, block sizes, their neighbours.
 LENGTHS = (3, 5, 8, 2, 17, 4, 32, 33, 7, 13, 64, 127, 128)
+LONG = (1025, 255, 1023, 4096, 4097, 16383, 65537, 70001)
 EPS = (1e-5, 1e-3, 1e-2, 1.0)
 MOMENTA = (0.1, 0.3, 0.75, 0.01, 1.0)
-ROWS = (24, 32, 40, 17, 48, 1)
+TRAILING: tuple[tuple[int, ...], ...] = ((), (2,), (), (3,), (), (2, 3))
+ROWS = (12, 17, 24, 9, 32, 1)
+AFFINE = (True, True, True, False)
 ELEMENTS = 4000
 SEEDS = st.integers(0, 2**32 - 1)
+Array = fill.Array
 
 
-def largest(plan: Plan, n: int) -> float:
-    """Largest |x| whose squares can be summed over n values, with a quarter to spare, in the type computed in.
+@dataclass(frozen=True)
+class Recipe:
+    """What kind of data a law needs.
 
-    Half-precision input in a layer that declares to compute in float32 goes over its whole range; what a layer
-    without that declaration does beyond its squares' range is judged by `half-precision-range` alone.
+    `data`: "hostile", "moderate" (neither large nor tiny, mean ~ std), "constant", "lost" (a few last bits around
+    a large mean) or "overflow" (squares do). `squares`: the type that must hold the squares of hostile data:
+    "compute", "input", or "any" for half precision over its whole range. `affine`: γ and β in every case.
+    `least`: fewest values a group; 1 only where the layer gives β for it.
     """
-    if plan.dtype == "float16" and plan.declares.get("compute_dtype") == "float32":
-        return float(np.finfo("float16").max)
-    return float(np.sqrt(float(np.finfo(plan.dtype).max) / 4 / n))
+
+    data: str = "hostile"
+    squares: str = "compute"
+    affine: bool = False
+    least: int = 1
+    lengths: tuple[int, ...] = LENGTHS
+    eps: tuple[float, ...] = EPS
+
+    def reach(self, plan: Plan, n: int) -> fill.Range:
+        """Where the data of a group of n values may lie."""
+        return fill.MODERATE if self.data == "moderate" else fill.hostile(plan.dtype, n, self._largest(plan, n))
+
+    def _largest(self, plan: Plan, n: int) -> float:
+        half = plan.dtype == "float16"
+        wide = self.squares == "compute" and plan.declares.get("compute_dtype") == "float32"
+        if half and (wide or self.squares == "any"):
+            return float(np.finfo("float16").max)
+        return float(np.sqrt(float(np.finfo(plan.dtype).max) / 4 / n))
+
+    def rows(self, rng: fill.Generator, shape: tuple[int, int], plan: Plan, eps: float) -> Array:
+        """(count, n) values, a case each row."""
+        if self.data in _SPECIAL:
+            return _SPECIAL[self.data](rng, shape, plan.dtype)
+        return fill.rows(rng, shape, plan.dtype, eps, self.reach(plan, shape[1]))
+
+    def sizes(self, plan: Plan) -> tuple[int, ...]:
+        """Lengths of groups to draw from."""
+        one = self.least == 1 and plan.declares.get("single_value_batch", "shift") == "shift"
+        return (*self.lengths, 1) if one else self.lengths
 
 
-def _least(plan: Plan) -> int:
-    """Fewest values a group may hold: one value alone is for those who give β for it."""
-    return 1 if plan.declares.get("single_value_batch", "shift") == "shift" else 2
+_SPECIAL = {"constant": fill.constant_rows, "lost": fill.lost_rows, "overflow": fill.overflowing_rows}
+
+
+def _values(seed: int, rng: fill.Generator, dtype: str) -> dict[str, object]:
+    """Scalars that laws draw on: an index, a power of two that no square overflows at, repeats, a mode."""
+    power = {"float16": 2, "float32": 40, "float64": 280}[dtype]
+    return {
+        "seed": seed,
+        "training": bool(rng.random() < 1 / 2),
+        "index": int(rng.integers(0, 2**16)),
+        "power": int(rng.integers(-power, power + 1)),
+        "sign": int(rng.choice([-1, 1])),
+        "repeats": int(rng.integers(2, 6)),
+    }
 
 
 @st.composite
-def _layer_norm(draw: DrawFn, plan: Plan, lengths: tuple[int, ...], *, whole: bool) -> Case:
-    n = draw(st.sampled_from(lengths))
-    inner = draw(st.sampled_from((1, 1, 1, 2, 3)))
-    shape = (n,) if n % inner or inner == 1 else (n // inner, inner)
+def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe) -> Case:
+    first, others = draw(st.sampled_from(recipe.sizes(plan))), draw(st.sampled_from(TRAILING))
+    shape = (first, *others) if recipe.lengths is LENGTHS and first < 64 else (first,)
+    n = int(np.prod(shape, dtype=int))
     count = min(draw(st.sampled_from(ROWS)), max(1, ELEMENTS // n))
-    config = LayerNormConfig(
-        shape=shape, eps=draw(st.sampled_from(EPS)), affine=draw(st.sampled_from((True, True, True, False)))
-    )
-    seed, training = draw(SEEDS), draw(st.booleans())
+    eps, affine = draw(st.sampled_from(recipe.eps)), draw(st.sampled_from(AFFINE))
+    config = LayerNormConfig(shape=shape, eps=eps, affine=affine or recipe.affine)
+    seed = draw(SEEDS)
     rng = fill.generator(seed)
-    most = float(np.finfo(plan.dtype).max) if whole else largest(plan, n)
-    x = fill.rows(rng, (count, n), plan.dtype, config.eps, most).reshape(count, *shape)
+    rows = recipe.rows(rng, (count, n), plan, eps)
+    x = rows.reshape(count, *shape)
     features = tuple(f"F{i}" for i in range(len(shape)))
     arrays = {"x": x, "cotangent": fill.cotangent(rng, x.shape, plan.dtype)}
-    dims = {"x": ("N", *features), "cotangent": ("N", *features)}
+    dims: dict[str, tuple[str, ...]] = {"x": ("N", *features), "cotangent": ("N", *features)}
+    if recipe.data == "moderate":
+        arrays["offset"], dims["offset"] = fill.offsets(rng, rows, plan.dtype), ("N",)
     if config.affine:
         arrays |= fill.parameters(rng, shape, plan.dtype)
         dims |= {"scale": features, "shift": features}
-    values = {"seed": seed, "training": training, "cut": int(rng.integers(1, count)) if count > 1 else 0}
-    return Case(config, plan.dtype, arrays, dims, ("N",), values)
-
-
-def layer_norm(plan: Plan) -> SearchStrategy[Case]:
-    """x and cotangent (N, *shape), γ and β where affine; `values`: training, cut (an index into the batch), seed."""
-    lengths = LENGTHS + (1,) * (_least(plan) == 1)
-    return _layer_norm(plan, lengths, whole=False)
+    return Case(config, plan.dtype, arrays, dims, ("N",), _values(seed, rng, plan.dtype))
 
 
 @st.composite
-def _batch_norm(draw: DrawFn, plan: Plan, least: int) -> Case:
+def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe) -> Case:
     ndim = draw(st.sampled_from((0, 2, 1, 3)))
     spatial = tuple(draw(st.sampled_from((2, 3, 1, 5))) for _ in range(ndim))
     inner = int(np.prod(spatial, dtype=int))
-    sizes = tuple(n for n in (*LENGTHS, 1) if least <= n * inner <= 400)
-    batch, second = draw(st.sampled_from(sizes)), draw(st.sampled_from(sizes))
-    m, m2 = batch * inner, second * inner
-    channels = min(draw(st.sampled_from(ROWS)), max(1, ELEMENTS // max(m, m2)))
-    config = BatchNormConfig(
-        channels=channels,
-        ndim=ndim,
-        eps=draw(st.sampled_from(EPS)),
-        momentum=draw(st.sampled_from(MOMENTA)),
-        affine=draw(st.sampled_from((True, True, True, False))),
-    )
+    longest = max(400, *recipe.lengths)
+    sizes = tuple(n for n in (*recipe.lengths, 1) if min(recipe.sizes(plan)) <= n * inner <= longest)
+    batches = draw(st.sampled_from(sizes)), draw(st.sampled_from(sizes))
+    counts = [n * inner for n in batches]
+    channels = min(draw(st.sampled_from(ROWS)), max(1, ELEMENTS // max(counts)))
+    eps, affine = draw(st.sampled_from(recipe.eps)), draw(st.sampled_from(AFFINE))
+    momentum = draw(st.sampled_from(MOMENTA))
+    config = BatchNormConfig(channels, ndim, eps, momentum, affine or recipe.affine)
     seed = draw(SEEDS)
     rng = fill.generator(seed)
-    most = recordable(plan, max(m, m2))
-    fills = [fill.rows(rng, (channels, size), plan.dtype, config.eps, most) for size in (m, m2)]
-    x, x2 = (_to_channels(rows, n, spatial) for rows, n in zip(fills, (batch, second), strict=True))
+    rows = [recipe.rows(rng, (channels, m), plan, eps) for m in counts]
+    x, x2 = (_to_channels(made, n, spatial) for made, n in zip(rows, batches, strict=True))
     axes = tuple(f"S{i}" for i in range(ndim))
-    dims = {"x": ("N", "C", *axes), "cotangent": ("N", "C", *axes), "x2": ("M", "C", *axes)}
     arrays = {"x": x, "cotangent": fill.cotangent(rng, x.shape, plan.dtype), "x2": x2}
-    made = {**fill.statistics(rng, channels, plan.dtype)}
+    dims = {"x": ("N", "C", *axes), "cotangent": ("N", "C", *axes), "x2": ("M", "C", *axes)}
+    per_channel = fill.statistics(rng, channels, plan.dtype)
+    if recipe.data == "moderate":
+        per_channel["offset"] = fill.offsets(rng, rows[0], plan.dtype)
     if config.affine:
-        made |= fill.parameters(rng, (channels,), plan.dtype)
-    return Case(config, plan.dtype, arrays | made, dims | dict.fromkeys(made, ("C",)), ("C",), {"seed": seed})
+        per_channel |= fill.parameters(rng, (channels,), plan.dtype)
+    dims |= dict.fromkeys(per_channel, ("C",))
+    return Case(config, plan.dtype, arrays | per_channel, dims, ("C",), _values(seed, rng, plan.dtype))
 
 
-def recordable(plan: Plan, n: int) -> float:
-    """Largest |x| whose squares, summed over n values, the state's own type can hold."""
-    return float(np.sqrt(float(np.finfo(plan.dtype).max) / 4 / n))
-
-
-def _to_channels(rows: fill.Array, batch: int, spatial: tuple[int, ...]) -> fill.Array:
+def _to_channels(rows: Array, batch: int, spatial: tuple[int, ...]) -> Array:
     """(channels, batch·∏spatial) as contiguous (batch, channels, *spatial)."""
     return np.ascontiguousarray(np.moveaxis(rows.reshape(len(rows), batch, *spatial), 0, 1))
 
 
-def batch_norm(plan: Plan) -> SearchStrategy[Case]:
-    """x, cotangent (N, C, *spatial), a second batch x2 (M, C, *spatial), γ, β, running_mean, running_var (C,).
+def layer_norm(plan: Plan, recipe: Recipe | None = None) -> SearchStrategy[Case]:
+    """x, cotangent (N, *shape), γ, β of `shape` where the config is affine, offset (N,) for moderate data."""
+    return _layer_norm(plan, recipe or Recipe())
 
-    At least two values a channel.
+
+def batch_norm(plan: Plan, recipe: Recipe | None = None) -> SearchStrategy[Case]:
+    """x, cotangent (N, C, *spatial), a second batch x2 (M, C, *spatial), and per channel, shaped (C,), the rest.
+
+    The rest are running_mean, running_var, γ, β where the config is affine, offset for moderate data. What a channel
+    records is of the size of its squares: `squares="input"` is the widest choice where the state is looked at.
     """
-    return _batch_norm(plan, least=2)
+    return _batch_norm(plan, recipe or Recipe(squares="input"))

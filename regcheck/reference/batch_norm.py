@@ -39,7 +39,7 @@ def standardise(x: Array, config: BatchNormConfig) -> Normalised:
 
 def standardise_recorded(x: Array, config: BatchNormConfig, recorded: Running) -> Normalised:
     """x by recorded statistics, as in inference."""
-    mean, var = (along_channels(v, x.ndim) for v in recorded)
+    mean, var = (along_channels(widen(v), x.ndim) for v in recorded)
     return with_statistics(x, mean, var, reduced(x), config.eps)
 
 

@@ -58,13 +58,12 @@ def normalise(x: Array, axes: tuple[int, ...], eps: float) -> Normalised:
 
 
 def with_statistics(x: Array, mean: Array, var: Array, axes: tuple[int, ...], eps: float) -> Normalised:
-    """Standardise `x` by the statistics given, of size 1 along `axes`."""
+    """Standardise `x` by the statistics given, in the oracle's type and of size 1 along `axes`."""
     values = widen(x)
-    s = 1 / np.sqrt(widen(var) + values.dtype.type(eps))
-    z = (values - widen(mean)) * s
+    s = 1 / np.sqrt(var + values.dtype.type(eps))
     magnitude = np.abs(values).mean(axis=axes, keepdims=True)
     n = int(np.prod([x.shape[a] for a in axes], dtype=int))
-    return Normalised(values, widen(mean), widen(var), s, z, magnitude, eps, n, axes)
+    return Normalised(values, mean, var, s, (values - mean) * s, magnitude, eps, n, axes)
 
 
 def input_gradient(norm: Normalised, g: Array) -> Array:

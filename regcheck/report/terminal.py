@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -119,7 +120,7 @@ def _failure(report: Report, cell: Cell, claims: Claims, glyphs: dict[Verdict, s
     yield Padding(grid, (0, 0, 0, 2))
     if cell.witness is not None and cell.witness.replay:
         # A command that is to be copied stays on one line, however narrow the terminal is.
-        yield Text(f"  {one_line(cell.witness.replay)}", "bold", no_wrap=True, overflow="ignore")
+        yield Group(Text(f"  {one_line(cell.witness.replay)}", "bold", no_wrap=True, overflow="ignore"))
 
 
 def _foot(report: Report) -> Iterator[RenderableType]:

@@ -19,54 +19,54 @@ import numpy as np
 import regcheck
 
 Array = np.ndarray[Any, np.dtype[Any]]
-ANY = "any"  # every property that calls the layer with such an input fails
+
 
 EXPECTED = {
-    "Segfault": ANY,
-    "SegfaultOnLargeValue": ANY,
-    "SegfaultWhenBuilt": ANY,
-    "Aborts": ANY,
-    "KilledByItself": ANY,
-    "NeverReturns": ANY,
-    "HangsInC": ANY,
-    "HoldsTheInterpreter": ANY,
-    "LeavesWithSuccess": ANY,
-    "LeavesWithSystemExit": ANY,
-    "InterruptsKeyboard": ANY,
-    "SkipsTest": ANY,
-    "RaisesBaseException": ANY,
-    "RaisesUnprintable": ANY,
-    "RaisesEscapes": ANY,
-    "RaisesForms": ANY,
-    "RecursesForever": ANY,
+    "Segfault": "any",
+    "SegfaultOnLargeValue": "any",
+    "SegfaultWhenBuilt": "any",
+    "Aborts": "any",
+    "KilledByItself": "any",
+    "NeverReturns": "any",
+    "HangsInC": "any",
+    "HoldsTheInterpreter": "any",
+    "LeavesWithSuccess": "any",
+    "LeavesWithSystemExit": "any",
+    "InterruptsKeyboard": "any",
+    "SkipsTest": "any",
+    "RaisesBaseException": "any",
+    "RaisesUnprintable": "any",
+    "RaisesEscapes": "any",
+    "RaisesForms": "any",
+    "RecursesForever": "any",
     "OverwritesInput": "common.input-unchanged",
     "WritesThroughReadOnly": "common.input-unchanged",
     "PrintsGigabyte": "common.output-bounded",
     "PrintsEveryCall": "common.output-bounded",
-    "ClosesDescriptors": ANY,
-    "WritesIntoDescriptors": ANY,
-    "ReturnsList": ANY,
-    "ReturnsNone": ANY,
-    "ReturnsLookalike": ANY,
+    "ClosesDescriptors": "any",
+    "WritesIntoDescriptors": "any",
+    "ReturnsList": "any",
+    "ReturnsNone": "any",
+    "ReturnsLookalike": "any",
     "ReturnsWrongShape": "common.shape",
     "ReturnsWrongDtype": "common.dtype",
-    "ReturnsObjects": ANY,
-    "ReturnsMatrix": ANY,
-    "ReturnsMasked": ANY,
-    "ReturnsGenerator": ANY,
+    "ReturnsObjects": "any",
+    "ReturnsMatrix": "any",
+    "ReturnsMasked": "any",
+    "ReturnsGenerator": "any",
     "ReturnsView": "common.no-view-of-input",
     "ReturnsUninitialisedTail": "layer_norm.matches-definition",
-    "ReturnsSubclassThatAlwaysAgrees": ANY,
-    "ReturnsStrings": ANY,
+    "ReturnsSubclassThatAlwaysAgrees": "any",
+    "ReturnsStrings": "any",
     "ReturnsBrokenGradients": "layer_norm.gradient-input",
-    "FactoryRaises": ANY,
-    "FactoryReturnsNonsense": ANY,
-    "FactoryReturnsNone": ANY,
-    "FactoryReturnsClass": ANY,
+    "FactoryRaises": "any",
+    "FactoryReturnsNonsense": "any",
+    "FactoryReturnsNone": "any",
+    "FactoryReturnsClass": "any",
     "ParametersGrow": "common.forward-changes-no-parameter",
-    "ParametersRaise": ANY,
-    "MemoryBomb": ANY,
-    "RaisesMemoryError": ANY,
+    "ParametersRaise": "any",
+    "MemoryBomb": "any",
+    "RaisesMemoryError": "any",
     "../../x<script>alert(1)</script>": "layer_norm.matches-definition",
     "[/oops] ::error file=a.py::| **bold** \x1b[2J": "layer_norm.matches-definition",
     "CountsCalls": "common.calls-do-not-leak",
@@ -85,7 +85,7 @@ class LayerNorm:
         if config.affine:
             self.parameters = {"scale": np.ones(config.shape), "shift": np.zeros(config.shape)}
 
-    def forward(self, x: Array, training: bool) -> Any:
+    def forward(self, x: Array, training: bool) -> Any:  # noqa: FBT001  (the contract's positional flag)
         """y of x's shape and dtype, unless."""
         if x.shape[-len(self.config.shape) :] != self.config.shape:
             msg = f"Expected (..., {self.config.shape}). Received shape {x.shape}."
@@ -247,7 +247,7 @@ class RaisesUnprintable(LayerNorm):
     """Raises an exception whose own text raises."""
 
     def _act(self, x: Array) -> None:
-        raise _Unprintable
+        raise _UnprintableError
 
 
 @regcheck.implements("layer_norm")
@@ -288,7 +288,7 @@ class _Unlike(BaseException):
     pass
 
 
-class _Unprintable(Exception):
+class _UnprintableError(Exception):
     def __str__(self) -> str:
         raise ValueError
 
@@ -359,7 +359,7 @@ class WritesIntoDescriptors(LayerNorm):
                 continue
 
 
-# --- returning
+# --- what they return
 
 
 @regcheck.implements("layer_norm")

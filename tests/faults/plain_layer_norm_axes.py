@@ -193,7 +193,7 @@ class SumsDependOnBatch(LayerNorm):
     """Declares equal bits for every batch size, but sums in another order from three samples on."""
 
     def _mean(self, x: Array) -> Array:
-        if len(x) < 3:  # noqa: PLR2004  (where a second kernel takes over)
+        if len(x) < 3:
             return super()._mean(x)
         flat = x.reshape(*x.shape[: x.ndim - len(self.config.shape)], -1)
         total = np.add.accumulate(flat, axis=-1)[..., -1] / flat.dtype.type(flat.shape[-1])

@@ -1,0 +1,171 @@
+"""Laws of layer normalisation: each sample is standardised over its own features (§ 10.2, § 10.3)."""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+
+import numpy as np
+
+from regcheck import Case, Evidence, Layers, Unsupported, cases, holds, prop, same_bits
+from regcheck_properties._norms import agree, defined, group_size, judge, layer_norm, layer_of, run
+
+SOURCE = "Ba, Kiros and Hinton 2016, equations 3 and 4"
+
+
+@prop(
+    "layer_norm.matches-definition",
+    cases=partial(cases.layer_norm, recipe=cases.Recipe(squares="any")),
+    level="core",
+    statements=("10.2",),
+    formula="y = γ·(x − μ)/√(σ² + ε) + β, over the whole range of half precision, whatever type is computed in",
+    source=SOURCE,
+)
+@defined
+def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
+    """Every output is the definition's, in training and in inference, with one batch axis and with two."""
+    x = case["x"]
+    if case.values["index"] % 2:
+        inner = next(k for k in (3, 2, 1) if len(x) % k == 0)
+        x = x.reshape(-1, inner, *case.config.shape)
+    y = run(layer_of(layers, case), x, case.values["training"])
+    return judge(y.reshape(case["x"].shape), layer_norm(layers, case))
+
+
+@prop(
+    "layer_norm.batch-size-invariant",
+    cases=cases.layer_norm,
+    level="core",
+    statements=("10.2",),
+    formula="y(x)[i:j] = y(x[i:j]), within the bound",
+    source=SOURCE,
+)
+@defined
+def batch_size_invariant(layers: Layers, case: Case) -> list[Evidence]:
+    """A sample's output does not depend on the batch that it is in, nor on the batch's size."""
+    x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
+    want, cut, few = layer_norm(layers, case), case.values["index"] % len(x), min(3, len(x))
+    whole = run(layer, x, training)
+    halves = [run(layer, half, training) for half in (x[:cut], x[cut:]) if len(half)]
+    alone = [run(layer, x[i : i + 1], training) for i in range(few)]
+    return [
+        agree(np.concatenate(halves), whole, want, "y in two batches"),
+        agree(np.concatenate(alone), whole[:few], want.of(slice(few)), "y alone"),
+    ]
+
+
+@prop(
+    "layer_norm.batch-size-invariant-bitwise",
+    cases=cases.layer_norm,
+    level="core",
+    kind="exact",
+    statements=("10.2",),
+    formula="y(x)[i:j] = y(x[i:j]), bit by bit, where batch_invariance=bitwise is declared",
+    source=SOURCE,
+)
+@defined
+def batch_size_invariant_bitwise(layers: Layers, case: Case) -> list[Evidence]:
+    """A sample's bits do not depend on the batch that it is in, nor on the batch's size."""
+    if layers.declared("batch_invariance") != "bitwise":
+        msg = "batch_invariance=bound: no bits are promised"
+        raise Unsupported(msg)
+    x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
+    cut, few = case.values["index"] % len(x), min(3, len(x))
+    whole = run(layer, x, training)
+    halves = [run(layer, half, training) for half in (x[:cut], x[cut:]) if len(half)]
+    alone = [run(layer, x[i : i + 1], training) for i in range(few)]
+    return [
+        same_bits(np.concatenate(halves), whole, dims=case.dims["x"], what="y in two batches"),
+        same_bits(np.concatenate(alone), whole[:few], dims=case.dims["x"], what="y alone"),
+    ]
+
+
+@prop(
+    "layer_norm.batch-permutation",
+    cases=cases.layer_norm,
+    level="core",
+    statements=("10.2",),
+    formula="y(x[π]) = y(x)[π]",
+    source=SOURCE,
+)
+@defined
+def batch_permutation(layers: Layers, case: Case) -> Evidence:
+    """Permuting the samples of a batch permutes the outputs."""
+    x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
+    order = np.random.default_rng(case.values["seed"]).permutation(len(x))
+    permuted = np.empty_like(x)
+    whole = run(layer, x, training)
+    permuted[order] = run(layer, x[order], training)
+    return agree(permuted, whole, layer_norm(layers, case), "y back in its order")
+
+
+@prop(
+    "layer_norm.position-independent",
+    cases=cases.layer_norm,
+    level="core",
+    statements=("10.3", "11.3"),
+    formula="y(x)[t] of a sequence (N, T, *shape) = y(x[:, :s])[t] = y(x padded)[t], t < s <= T",
+    source=SOURCE,
+)
+@defined
+def position_independent(layers: Layers, case: Case) -> list[Evidence]:
+    """A position's output depends neither on the sequence's length nor on what it is padded with."""
+    x, training, layer, want = case["x"], case.values["training"], layer_of(layers, case), layer_norm(layers, case)
+    short = 1 + case.values["index"] % len(x)
+    sequence = x[np.newaxis]
+    padded = np.concatenate([sequence, np.zeros_like(sequence[:, :3])], axis=1)
+    whole = run(layer, sequence, training)[0]
+    return [
+        *judge(whole, want, "y of a sequence"),
+        agree(run(layer, sequence[:, :short], training)[0], whole[:short], want.of(slice(short)), "y cut short"),
+        agree(run(layer, padded, training)[0, : len(x)], whole, want, "y padded with zeros"),
+    ]
+
+
+@prop(
+    "layer_norm.footprint",
+    cases=cases.layer_norm,
+    level="core",
+    kind="exact",
+    statements=("10.2",),
+    formula="x′ = x in the samples i of a set  ⇒  y(x′)[i] = y(x)[i] bit by bit; NaN in x[j] gives NaN in all of y[j]",
+    source=SOURCE,
+)
+@defined
+def footprint(layers: Layers, case: Case) -> list[Evidence]:
+    """What is in one sample, NaN too, reaches no other sample, and a NaN reaches all of its own."""
+    x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
+    half = np.random.default_rng(case.values["seed"]).random(len(x)) < 1 / 2
+    before, dims = run(layer, x, training), case.dims["x"]
+    found = []
+    for value, kept in itertools.product((np.nan, 3.0), (half, ~half)):
+        changed = x.copy()
+        changed.reshape(len(x), -1)[~kept, case.values["index"] % group_size(case)] = value
+        after = run(layer, changed, training)
+        rows = np.broadcast_to(kept.reshape(-1, *[1] * (x.ndim - 1)), x.shape)
+        found.append(
+            same_bits(np.where(rows, after, before), before, dims=dims, what=f"y beside samples with {value:g}")
+        )
+        if np.isnan(value):
+            found.append(holds(np.isnan(after) | rows, np.nan, after, dims=dims, what="y of samples with NaN"))
+    return found
+
+
+@prop(
+    "layer_norm.training-equals-inference",
+    cases=cases.layer_norm,
+    level="lifecycle",
+    kind="exact",
+    statements=("10.2",),
+    formula="y in training = y in inference, bit by bit, and a call in one mode changes nothing for the other",
+    source=SOURCE,
+)
+@defined
+def training_equals_inference(layers: Layers, case: Case) -> list[Evidence]:
+    """Training and inference give the same, in any order: the layer keeps no state."""
+    layer, x = layer_of(layers, case), case["x"]
+    first, infer, again = (run(layer, x, training) for training in (True, False, True))
+    return [
+        same_bits(infer, first, dims=case.dims["x"], what="y in inference"),
+        same_bits(again, first, dims=case.dims["x"], what="y in training again"),
+    ]

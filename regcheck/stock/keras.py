@@ -1,0 +1,135 @@
+"""Keras' layers on TensorFlow, declared as a third party would; Keras is imported in the factories alone.
+
+Documentation: https://keras.io/api/layers. "Seen" means measured with Keras 3.15 on TensorFlow 2.21 on a CPU.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from regcheck.implementation import implements
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+STOCK_CLASSES = {
+    "keras.regularizers:L1": "l1",
+    "keras.regularizers:L2": "l2",
+    "keras.regularizers:L1L2": "elastic_net",
+    "keras.layers:Dropout": "dropout",
+    "keras.layers:BatchNormalization": "batch_norm",
+    "keras.layers:LayerNormalization": "layer_norm",
+}
+
+# keras/src/layers/normalization/batch_normalization.py: "BN is prone to overflow with float16/bfloat16 inputs, so we
+# upcast to float32"; `_moments` is the biased variance, and goes into `moving_variance` as it is; a single value has
+# variance 0 and gives β. Inference multiplies and adds elementwise, in operations of their own, so that a sample's bits
+# do not depend on the batch (seen: 12 168 samples of 1 to 257 channels, both axes, three dtypes).
+_BATCH_NORM = {
+    "running_variance": "biased",
+    "compute_dtype": "float32",
+    "batch_invariance": "bitwise",
+    "subnormals": "flushed",
+}
+
+# keras/src/ops/nn.py, _layer_normalization: "Computes in at least float32 precision". A row's bits do depend on the
+# batch (seen: 157 of 1 054 rows in float32).
+_LAYER_NORM = {"compute_dtype": "float32", "subnormals": "flushed"}
+_FLUSHED = {"subnormals": "flushed"}
+
+
+@implements("l1", name="keras.L1", framework="keras", declares=_FLUSHED)
+def l1(config: PenaltyConfig) -> keras.regularizers.Regularizer:
+    """keras.regularizers.L1."""
+    import keras  # noqa: PLC0415
+
+    return keras.regularizers.L1(config.l1)
+
+
+@implements("l2", name="keras.L2", framework="keras", declares=_FLUSHED)
+def l2(config: PenaltyConfig) -> keras.regularizers.Regularizer:
+    """keras.regularizers.L2, "computed as loss = l2 * reduce_sum(square(x))": no ½."""
+    import keras  # noqa: PLC0415
+
+    return keras.regularizers.L2(config.l2)
+
+
+@implements("elastic_net", name="keras.L1L2", framework="keras", declares=_FLUSHED)
+def elastic_net(config: PenaltyConfig) -> keras.regularizers.Regularizer:
+    """keras.regularizers.L1L2."""
+    import keras  # noqa: PLC0415
+
+    return keras.regularizers.L1L2(config.l1, config.l2)
+
+
+@implements("dropout", name="keras.Dropout", framework="keras", declares=_FLUSHED)
+def dropout(config: DropoutConfig) -> keras.Layer:
+    """keras.layers.Dropout; its mask selects (`where`), and its seed generator is its own."""
+    import keras  # noqa: PLC0415
+
+    return keras.layers.Dropout(config.rate)
+
+
+@implements("batch_norm", name="keras.BatchNormalization", framework="keras", declares=_BATCH_NORM)
+def batch_norm(config: BatchNormConfig) -> keras.Layer:
+    """keras.layers.BatchNormalization over the last axis."""
+    return _batch_norm(config, axis=-1)
+
+
+@implements("batch_norm", name="keras.BatchNormalization.axis1", framework="keras", declares=_BATCH_NORM)
+def batch_norm_axis1(config: BatchNormConfig) -> keras.Layer:
+    """keras.layers.BatchNormalization over axis 1."""
+    return _batch_norm(config, axis=1)
+
+
+def _batch_norm(config: BatchNormConfig, axis: int) -> keras.Layer:
+    import keras  # noqa: PLC0415
+
+    return keras.layers.BatchNormalization(
+        axis=axis,
+        momentum=1 - config.momentum,  # "moving_mean = moving_mean * momentum + mean(batch) * (1 - momentum)"
+        epsilon=config.eps,
+        center=config.affine,
+        scale=config.affine,
+    )
+
+
+@implements("layer_norm", name="keras.LayerNormalization", framework="keras", declares=_LAYER_NORM)
+def layer_norm(config: LayerNormConfig) -> keras.Layer:
+    """keras.layers.LayerNormalization over the trailing axes."""
+    import keras  # noqa: PLC0415
+
+    axes = list(range(-len(config.shape), 0))
+    return keras.layers.LayerNormalization(axis=axes, epsilon=config.eps, center=config.affine, scale=config.affine)
+
+
+class FollowTheLeader:
+    """keras.optimizers.Ftrl on ½‖Aw − b‖², the penalties being the optimiser's own."""
+
+    def __init__(self, l1: float, l2: float, steps: int = 50) -> None:
+        self.l1, self.l2, self.steps = l1, l2, steps
+
+    def minimise(self, a: Array, b: Array) -> Array:
+        """w (k,) float64 for A (n, k) and b (n,)."""
+        import keras  # noqa: PLC0415
+        import numpy as np  # noqa: PLC0415
+
+        w = keras.Variable(np.zeros(a.shape[1]), dtype="float64")
+        optimiser = keras.optimizers.Ftrl(
+            learning_rate=1.0, l1_regularization_strength=self.l1, l2_regularization_strength=self.l2
+        )
+        for _ in range(self.steps):
+            gradient = a.T @ (a @ w.numpy() - b)
+            optimiser.apply([keras.ops.convert_to_tensor(gradient)], [w])
+        return np.array(w.numpy())
+
+
+@implements("minimiser", name="keras.Ftrl", framework="keras", dtypes=("float64",))
+def ftrl(config: MinimiserConfig) -> FollowTheLeader:
+    """keras.optimizers.Ftrl."""
+    return FollowTheLeader(config.l1, config.l2)

@@ -1,0 +1,192 @@
+"""TensorFlow's operations, declared as a third party would; TensorFlow is imported in the factories alone.
+
+Documentation: https://www.tensorflow.org/api_docs/python/tf/nn. "Seen" means measured with TensorFlow 2.21 on a CPU.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from regcheck.implementation import Unsupported, implements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import tensorflow as tf
+
+    from regcheck.families import BatchNormConfig, DropoutConfig, MinimiserConfig, PenaltyConfig
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+STOCK_CLASSES: dict[str, str] = {}
+_FLUSHED = {"subnormals": "flushed"}
+
+
+@implements("l1", name="tensorflow.norm", framework="tensorflow", declares=_FLUSHED)
+def l1(config: PenaltyConfig) -> Callable[[tf.Tensor], tf.Tensor]:
+    """l1·‖w‖₁ by tf.norm."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    return lambda w: config.l1 * tf.norm(w, ord=1)
+
+
+# "Computes half the L2 norm of a tensor without the sqrt: output = sum(t ** 2) / 2".
+@implements("l2", name="tensorflow.l2_loss", framework="tensorflow", declares={"l2_factor": "0.5", **_FLUSHED})
+def l2(config: PenaltyConfig) -> Callable[[tf.Tensor], tf.Tensor]:
+    """l2·½Σw² by tf.nn.l2_loss."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    return lambda w: config.l2 * tf.nn.l2_loss(w)
+
+
+@implements(
+    "dropout", name="tensorflow.dropout", framework="tensorflow", declares={"random_stream": "process", **_FLUSHED}
+)
+def dropout(config: DropoutConfig) -> Callable[[tf.Tensor, bool], tf.Tensor]:
+    """tf.nn.dropout, drawing from the process' generator; its mask selects (`where`)."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    _refuse_rate_one("tf.nn.dropout", config)
+    return lambda x, training: tf.nn.dropout(x, config.rate) if training else x
+
+
+@implements("dropout", name="tensorflow.stateless_dropout", framework="tensorflow", declares=_FLUSHED)
+def stateless_dropout(config: DropoutConfig) -> Callable[..., tf.Tensor]:
+    """tf.nn.experimental.stateless_dropout."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    _refuse_rate_one("tf.nn.experimental.stateless_dropout", config)
+
+    def layer(x: tf.Tensor, training: bool, seed: int) -> tf.Tensor:  # noqa: FBT001
+        return tf.nn.experimental.stateless_dropout(x, config.rate, seed=[seed, 0]) if training else x
+
+    return layer
+
+
+def _refuse_rate_one(name: str, config: DropoutConfig) -> None:
+    if config.rate == 1:
+        msg = f"{name} takes a rate in [0, 1), not 1"
+        raise Unsupported(msg)
+
+
+# The fused operation returns the batch variance with Bessel's correction (fused_batch_norm_op.cc,
+# `rest_size_adjust`), where one value per channel divides by max(m − 1, 1). Half input is normalised in float32 (the
+# operation's type U). No float64: "T: Must be one of the following types: half, bfloat16, float32".
+@implements(
+    "batch_norm",
+    name="tensorflow.fused_batch_norm",
+    framework="tensorflow",
+    declares={"compute_dtype": "float32", "batch_invariance": "bitwise", **_FLUSHED},  # seen: 2 028 samples
+    dtypes=("float16", "float32"),
+)
+def fused_batch_norm(config: BatchNormConfig) -> tf.Module:
+    """tf.compat.v1.nn.fused_batch_norm of (N, H, W, C) and (N, D, H, W, C)."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    if config.ndim not in {2, 3}:
+        msg = f"tf.compat.v1.nn.fused_batch_norm takes 2 or 3 spatial axes, not {config.ndim}"
+        raise Unsupported(msg)
+
+    def normalise(layer: Any, x: tf.Tensor, training: bool) -> tf.Tensor:  # noqa: FBT001
+        affine = (layer.gamma, layer.beta) if config.affine else (tf.ones(x.shape[-1]), tf.zeros(x.shape[-1]))
+        wide = [tf.cast(v, tf.float32) for v in (*affine, layer.moving_mean, layer.moving_variance)]
+        y, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            x,
+            *wide,
+            epsilon=config.eps,
+            data_format="NHWC" if config.ndim == 2 else "NDHWC",
+            is_training=training,
+            exponential_avg_factor=config.momentum,
+        )
+        if training:
+            layer.moving_mean.assign(tf.cast(mean, x.dtype))
+            layer.moving_variance.assign(tf.cast(variance, x.dtype))
+        return y
+
+    return _module(config, normalise)
+
+
+# tf.nn.moments: "Calculates the mean and variance of x", the biased variance.
+@implements(
+    "batch_norm",
+    name="tensorflow.batch_normalization",
+    framework="tensorflow",
+    declares={"running_variance": "biased", "batch_invariance": "bitwise", **_FLUSHED},  # seen: 6 084 samples
+)
+def batch_normalization(config: BatchNormConfig) -> tf.Module:
+    """tf.nn.batch_normalization with tf.nn.moments, the moving averages being kept by hand."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    def normalise(layer: Any, x: tf.Tensor, training: bool) -> tf.Tensor:  # noqa: FBT001
+        if training:
+            mean, variance = tf.nn.moments(x, list(range(x.shape.rank - 1)))
+            layer.moving_mean.assign_add(config.momentum * (mean - layer.moving_mean))
+            layer.moving_variance.assign_add(config.momentum * (variance - layer.moving_variance))
+        else:
+            mean, variance = layer.moving_mean, layer.moving_variance
+        return tf.nn.batch_normalization(x, mean, variance, layer.beta, layer.gamma, config.eps)
+
+    return _module(config, normalise)
+
+
+def _module(config: BatchNormConfig, normalise: Callable[[Any, tf.Tensor, bool], tf.Tensor]) -> tf.Module:
+    """A tf.Module that creates its variables, in the dtype of its input, in its first call."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    starts = {"moving_mean": 0, "moving_variance": 1, **({"gamma": 1, "beta": 0} if config.affine else {})}
+
+    class BatchNorm(tf.Module):  # type: ignore[misc]  # TensorFlow is not installed where types are checked
+        built, gamma, beta = False, None, None
+
+        def __call__(self, x: tf.Tensor, training: bool) -> tf.Tensor:  # noqa: FBT001
+            if not self.built:
+                for name, value in starts.items():
+                    filled = tf.fill([config.channels], tf.cast(value, x.dtype))
+                    setattr(self, name, tf.Variable(filled, trainable=name in {"gamma", "beta"}, name=name))
+            self.built = True
+            return normalise(self, x, training)
+
+    return BatchNorm()
+
+
+class ProximalDescent:
+    """Accelerated proximal gradient whose every step is tf.raw_ops.ResourceApplyProximalGradientDescent.
+
+    The operation gives sign(v)·max(|v| − alpha·l1, 0)/(1 + alpha·l2) for v = var − alpha·delta: its l2 is the ½-scaled
+    one, twice the document's.
+    """
+
+    def __init__(self, l1: float, l2: float, steps: int = 2000) -> None:
+        self.l1, self.l2, self.steps = l1, l2, steps
+
+    def minimise(self, a: Array, b: Array) -> Array:
+        """w (k,) float64 for A (n, k) and b (n,)."""
+        import numpy as np  # noqa: PLC0415
+        import tensorflow as tf  # noqa: PLC0415
+
+        w = ahead = np.zeros(a.shape[1])
+        curvature = float(np.linalg.norm(a, 2)) ** 2 if a.size else 0.0
+        alpha = 1 / curvature if curvature else 1.0
+        variable, t = tf.Variable(w), 1.0
+        scalars = {"alpha": alpha, "l1": self.l1, "l2": 2 * self.l2}
+        constants = {name: tf.constant(value, tf.float64) for name, value in scalars.items()}
+        for _ in range(self.steps):
+            variable.assign(ahead)
+            tf.raw_ops.ResourceApplyProximalGradientDescent(
+                var=variable.handle, delta=tf.constant(a.T @ (a @ ahead - b)), **constants
+            )
+            new = variable.numpy()
+            if np.max(np.abs(new - ahead), initial=0.0) <= 4e-16 * np.max(np.abs(new), initial=0.0):
+                return np.array(new)
+            if (ahead - new) @ (new - w) > 0:  # O'Donoghue and Candès 2015: restart where the momentum points uphill
+                t = 1.0
+            following = (1 + np.sqrt(1 + 4 * t * t)) / 2
+            w, ahead, t = new, new + (t - 1) / following * (new - w), following
+        return np.array(w)
+
+
+@implements("minimiser", name="tensorflow.ProximalGradientDescent", framework="tensorflow", dtypes=("float64",))
+def proximal_gradient_descent(config: MinimiserConfig) -> ProximalDescent:
+    """tf.raw_ops.ResourceApplyProximalGradientDescent."""
+    return ProximalDescent(config.l1, config.l2)

@@ -1,0 +1,174 @@
+"""PyTorch's layers, declared as a third party would; PyTorch is imported in the factories alone.
+
+Documentation: https://docs.pytorch.org/docs/stable/nn.html. "Seen" means measured with torch 2.13 on a CPU.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from regcheck.implementation import Unsupported, implements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from torch import Tensor, nn
+    from torch.nn import Module
+
+    from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+STOCK_CLASSES = {
+    "torch.nn:LayerNorm": "layer_norm",
+    "torch.nn:BatchNorm1d": "batch_norm_1d",
+    "torch.nn:BatchNorm2d": "batch_norm_2d",
+    "torch.nn:BatchNorm3d": "batch_norm_3d",
+    "torch.nn:Dropout": "dropout",
+}
+
+# functional.dropout multiplies x by the mask, so 0·∞ is NaN (aten/src/ATen/native/Dropout.cpp, `input.mul(noise)`); the
+# mask is drawn in the order of x's memory (`at::empty_like(input).bernoulli_`), from the process' default generator.
+_DROPOUT = {"dropped_nonfinite": "nan", "mask_order": "memory", "random_stream": "process"}
+
+# functional._verify_batch_size: "Expected more than 1 value per channel when training, got input size …". The running
+# variance is the document's: "the value stored in the moving average of the variance is calculated via the unbiased
+# estimator" (nn.BatchNorm1d). compute_dtype stays undeclared: half input is summed in float32, but the mean is rounded
+# to half before it is subtracted (seen: 27 units of rounding at mean/std = 50).
+_BATCH_NORM = {"single_value_batch": "error"}
+
+# Half input is computed in float32 (seen: at most 1.02 units of rounding up to mean/std = 1000), and a row gives the
+# same bits alone, in a batch and at another address (seen: 28 512 rows of 1 to 10 007 features, four dtypes).
+_LAYER_NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
+
+
+@implements("l1", name="torch.vector_norm", framework="torch")
+def l1(config: PenaltyConfig) -> Callable[[Tensor], Tensor]:
+    """l1·‖w‖₁ by torch.linalg.vector_norm."""
+    import torch  # noqa: PLC0415
+
+    return lambda w: config.l1 * torch.linalg.vector_norm(w, ord=1)
+
+
+@implements("l1", name="torch.L1Loss", framework="torch")
+def l1_loss(config: PenaltyConfig) -> Callable[[Tensor], Tensor]:
+    """l1·Σ|w − 0| by nn.L1Loss."""
+    import torch  # noqa: PLC0415
+
+    loss = torch.nn.L1Loss(reduction="sum")
+    return lambda w: config.l1 * loss(w, torch.zeros_like(w))
+
+
+@implements("l2", name="torch.square", framework="torch")
+def l2(config: PenaltyConfig) -> Callable[[Tensor], Tensor]:
+    """l2·Σw²."""
+    return lambda w: config.l2 * w.square().sum()
+
+
+@implements("l2", name="torch.MSELoss", framework="torch")
+def mse_loss(config: PenaltyConfig) -> Callable[[Tensor], Tensor]:
+    """l2·Σ(w − 0)² by nn.MSELoss."""
+    import torch  # noqa: PLC0415
+
+    loss = torch.nn.MSELoss(reduction="sum")
+    return lambda w: config.l2 * loss(w, torch.zeros_like(w))
+
+
+@implements("elastic_net", name="torch.elastic_net", framework="torch")
+def elastic_net(config: PenaltyConfig) -> Callable[[Tensor], Tensor]:
+    """l1·Σ|w| + l2·Σw²."""
+    return lambda w: config.l1 * w.abs().sum() + config.l2 * w.square().sum()
+
+
+@implements("dropout", name="torch.Dropout", framework="torch", declares=_DROPOUT)
+def dropout(config: DropoutConfig) -> Module:
+    """nn.Dropout."""
+    import torch  # noqa: PLC0415
+
+    return torch.nn.Dropout(config.rate)
+
+
+@implements("dropout", name="torch.functional.dropout", framework="torch", declares=_DROPOUT)
+def functional_dropout(config: DropoutConfig) -> Callable[[Tensor, bool], Tensor]:
+    """nn.functional.dropout."""
+    import torch  # noqa: PLC0415
+
+    return lambda x, training: torch.nn.functional.dropout(x, config.rate, training)
+
+
+@implements("batch_norm", name="torch.BatchNorm1d", framework="torch", declares=_BATCH_NORM)
+def batch_norm_1d(config: BatchNormConfig) -> Module:
+    """nn.BatchNorm1d, of (N, C) and (N, C, L)."""
+    return _batch_norm("BatchNorm1d", (0, 1), config)
+
+
+@implements("batch_norm", name="torch.BatchNorm2d", framework="torch", declares=_BATCH_NORM)
+def batch_norm_2d(config: BatchNormConfig) -> Module:
+    """nn.BatchNorm2d, of (N, C, H, W)."""
+    return _batch_norm("BatchNorm2d", (2,), config)
+
+
+@implements("batch_norm", name="torch.BatchNorm3d", framework="torch", declares=_BATCH_NORM)
+def batch_norm_3d(config: BatchNormConfig) -> Module:
+    """nn.BatchNorm3d, of (N, C, D, H, W)."""
+    return _batch_norm("BatchNorm3d", (3,), config)
+
+
+def _batch_norm(name: str, ndims: tuple[int, ...], config: BatchNormConfig) -> Module:
+    import torch  # noqa: PLC0415
+
+    if config.ndim not in ndims:
+        msg = f"torch.nn.{name} takes {' or '.join(map(str, ndims))} spatial axes, not {config.ndim}"
+        raise Unsupported(msg)
+    layer: type[nn.BatchNorm1d] = getattr(torch.nn, name)
+    return layer(config.channels, eps=config.eps, momentum=config.momentum, affine=config.affine)
+
+
+@implements("layer_norm", name="torch.LayerNorm", framework="torch", declares=_LAYER_NORM)
+def layer_norm(config: LayerNormConfig) -> Module:
+    """nn.LayerNorm."""
+    import torch  # noqa: PLC0415
+
+    return torch.nn.LayerNorm(config.shape, eps=config.eps, elementwise_affine=config.affine)
+
+
+class Subgradient:
+    """torch.optim.SGD on ½‖Aw − b‖² + l1‖w‖₁ + l2‖w‖₂² with sign(w), 0 at 0, for the slope of |w|.
+
+    Constant steps of 1/L first, then steps that shrink geometrically, so that w settles; plain and proximal descent
+    differ in that this one has no reason to stop at exactly 0.
+    """
+
+    def __init__(self, l1: float, l2: float, steps: int = 300) -> None:
+        self.l1, self.l2, self.steps = l1, l2, steps
+
+    def minimise(self, a: Array, b: Array) -> Array:
+        """w (k,) float64 for A (n, k) and b (n,)."""
+        import torch  # noqa: PLC0415
+
+        matrix, target = torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64)
+        curvature = float(torch.linalg.matrix_norm(matrix, 2)) ** 2 + 2 * self.l2 if matrix.numel() else 0.0
+        w = torch.zeros(matrix.shape[1], dtype=torch.float64)
+        if curvature == 0:
+            return _array(w)
+        optimiser = torch.optim.SGD([w], lr=1 / curvature, momentum=0.8, nesterov=True, foreach=False)
+        settling = torch.optim.lr_scheduler.ExponentialLR(optimiser, gamma=0.9)
+        for step in range(self.steps):
+            w.grad = matrix.T @ (matrix @ w - target) + self.l1 * w.sign() + 2 * self.l2 * w
+            optimiser.step()
+            if step > self.steps // 2:
+                settling.step()
+        return _array(w)
+
+
+def _array(w: Tensor) -> Array:
+    """The values of a tensor."""
+    array: Array = w.numpy()
+    return array
+
+
+@implements("minimiser", name="torch.SGD", framework="torch", dtypes=("float64",))
+def sgd(config: MinimiserConfig) -> Subgradient:
+    """torch.optim.SGD with a subgradient."""
+    return Subgradient(config.l1, config.l2)
