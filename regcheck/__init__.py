@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from regcheck import bounds, cases, families, reference, statistical
     from regcheck.case import Case
+    from regcheck.host import Fault
     from regcheck.implementation import Deviation, Implementation, Unsupported, implements
     from regcheck.property import Evidence, Layers, Property, holds, prop, same_bits, within
     from regcheck.pytest_plugin import parametrize
@@ -23,6 +24,7 @@ _NAMES = {
     "Case": "case",
     "Deviation": "implementation",
     "Evidence": "property",
+    "Fault": "host",
     "Implementation": "implementation",
     "Layers": "property",
     "Property": "property",
@@ -39,6 +41,7 @@ __all__ = [
     "Case",
     "Deviation",
     "Evidence",
+    "Fault",
     "Implementation",
     "Layers",
     "Property",

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import os
 import sys
-import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,15 +11,13 @@ from regcheck import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from regcheck.property import Property
-    from regcheck.report.layout import Claims
-    from regcheck.verdict import Report
 
 KINDS = ("implementations", "properties", "families", "statements")
 PROFILES = ("quick", "default", "thorough")
 FORMATS = ("terminal", "markdown", "json")
-WIDTH = 200  # where there is no terminal: wide enough not to break a command that is to be copied
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -59,14 +53,14 @@ def cli() -> None:
 @click.option("--jobs", type=click.IntRange(min=1), default=None, metavar="N", help="Judges at once.")
 @click.option("--timeout", type=float, default=10.0, show_default=True, metavar="S", help="Seconds for one call.")
 @click.option("--python", "pythons", multiple=True, metavar="PATH", help="The layer's interpreter. Repeatable.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write the report here.")
+@click.option("--json", "json_file", type=click.Path(), metavar="FILE", help="Write the report here.")
 @click.option("--in-process", is_flag=True, help="Run the layer in the judge, for a debugger. Not conformant.")
-def verify(json_file: Path | None, **given: Any) -> int:
+def verify(json_file: str | None, **given: Any) -> int:
     """Judge layers: file.py[:factory], package.module[:factory], or a class such as torch.nn:LayerNorm.
 
     Without a TARGET, every stock implementation whose framework is installed is judged.
     """
-    from regcheck import registry, run  # noqa: PLC0415
+    from regcheck import output, run  # noqa: PLC0415
     from regcheck.names import expect  # noqa: PLC0415
     from regcheck.plan import Request  # noqa: PLC0415
     from regcheck.property import LEVELS  # noqa: PLC0415
@@ -79,8 +73,8 @@ def verify(json_file: Path | None, **given: Any) -> int:
     given["pythons"] = tuple(_interpreter(path) for path in given["pythons"])
     given["jobs"] = given["jobs"] or 0
     with progress() as tell:
-        report = run.verify(Request(json=json_file, **given), tell)
-    return _show(report, registry.catalogue().properties)
+        report = run.verify(Request(json=_path(json_file), **given), tell)
+    return output.show(report)
 
 
 @cli.command(name="list")
@@ -128,79 +122,68 @@ def explain(name: str) -> int:
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
-def replay(file: Path) -> int:
+@click.argument("file", type=click.Path())
+def replay(file: str) -> int:
     """Judge the stored case of a failure once more."""
-    from regcheck import registry  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
+
+    from regcheck import output, registry  # noqa: PLC0415
     from regcheck.replayed import cell_of  # noqa: PLC0415
     from regcheck.report.exit_code import of_cell  # noqa: PLC0415
     from regcheck.report.failure import text  # noqa: PLC0415
 
-    items = registry.catalogue().properties
-    cell, notes = cell_of(file, items)
+    cell, notes = cell_of(Path(file), registry.catalogue().properties)
     _warn(notes)
-    click.echo(text(cell, _claims(items)))
+    click.echo(text(cell, output.claims()))
     return of_cell(cell)
 
 
 @cli.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@click.option("--family", metavar="FAMILY", help="Only this family.")
+@click.option(
+    "--size", "sizes", multiple=True, metavar="SIZE", help="Only this size: small, medium, large. Repeatable."
+)
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, help="Targets at once; more than one disturb each other."
+)
+@click.option("--timeout", type=float, default=60.0, show_default=True, metavar="S", help="Seconds for one row.")
+@click.option("--json", "json_file", type=click.Path(), metavar="FILE", help="Write the report, raw data included.")
+def bench(targets: tuple[str, ...], json_file: str | None, **given: Any) -> int:
+    """Measure how fast layers are; the time of a wrong layer is void."""
+    from regcheck import bench, output  # noqa: PLC0415
+    from regcheck.report import exit_code, live  # noqa: PLC0415
+
+    _check_timeout(given["timeout"])
+    given = {key: value for key, value in given.items() if value not in (None, ())}
+    with live.progress() as tell:
+
+        def heard(event: str, row: dict[str, Any] | None, done: int, planned: int) -> None:
+            tell(f"{row['implementation']} {row['timed']} {row['size']}" if row else event, None, done, planned)
+
+        report = bench.run(targets, json=_path(json_file), progress=heard, **given)
+    output.show_as(report, "terminal")
+    return exit_code.of_performance(report)
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(), metavar="FILE...")
 @click.option("--format", "form", default="terminal", show_default=True, metavar="|".join(FORMATS))
-def report(files: tuple[Path, ...], form: str) -> int:
-    """Show stored JSON reports in another form."""
+@click.option("--output", "to", type=click.Path(), metavar="FILE", help="Write it here; takes one report.")
+def report(files: tuple[str, ...], form: str, to: str | None) -> int:
+    """Show stored JSON reports, of conformance or performance, in another form."""
+    from pathlib import Path  # noqa: PLC0415
+
+    from regcheck import output  # noqa: PLC0415
     from regcheck.names import expect  # noqa: PLC0415
-    from regcheck.report import records  # noqa: PLC0415
 
     expect("format", form, FORMATS)
-    stored = [records.read(path) for path in files]
-    items = _catalogue()[0]
-    for one in stored:
-        _print(one, items, form)
+    if to is not None and len(files) > 1:
+        msg = f"--output takes one report. Received: {len(files)}. Write them one by one."
+        raise click.UsageError(msg)
+    for one in [output.read(Path(file)) for file in files]:
+        output.show_as(one, form, _path(to))
     return 0
-
-
-def _show(report: Report, items: Mapping[str, Property]) -> int:
-    from regcheck.report.exit_code import exit_code  # noqa: PLC0415
-
-    try:
-        _print(report, items, "terminal")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _abandon_output()
-    return exit_code(report)
-
-
-def _print(report: Report, items: Mapping[str, Property], form: str) -> None:
-    claims = _claims(items)
-    if form == "json":
-        from regcheck.report.records import dumps  # noqa: PLC0415
-
-        click.echo(dumps(report), nl=False)
-    elif form == "markdown":
-        from regcheck.report.markdown import markdown  # noqa: PLC0415
-
-        click.echo(markdown(report, claims), nl=False)
-    else:
-        _print_to_terminal(report, claims)
-
-
-def _print_to_terminal(report: Report, claims: Claims) -> None:
-    from rich.console import Console  # noqa: PLC0415
-
-    from regcheck.report.terminal import renderables  # noqa: PLC0415
-
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
-    console = Console(width=width, markup=False, highlight=False, emoji=False)
-    with console.capture() as captured:
-        for piece in renderables(report, claims, width=console.width, unicode=console.encoding.startswith("utf")):
-            console.print(piece, crop=False)
-    # A table fills its lines with blanks.
-    for line in captured.get().splitlines():
-        click.echo(line.rstrip(), color=True)
-
-
-def _claims(items: Mapping[str, Property]) -> Claims:
-    return {name: (law.title, law.formula) for name, law in items.items()}
 
 
 def _records(kind: str) -> list[dict[str, Any]]:
@@ -228,8 +211,22 @@ def _catalogue() -> tuple[Mapping[str, Property], Mapping[str, Any]]:
     return found.properties, found.statements
 
 
+def _warn(sentences: Iterable[str]) -> None:
+    from regcheck.output import say  # noqa: PLC0415
+
+    for sentence in dict.fromkeys(sentences):
+        say(sentence)
+
+
+def _path(file: str | None) -> Path | None:
+    from pathlib import Path  # noqa: PLC0415
+
+    return Path(file) if file is not None else None
+
+
 def _interpreter(path: str) -> str:
     import shutil  # noqa: PLC0415
+    from pathlib import Path  # noqa: PLC0415
 
     from regcheck.errors import UsageError  # noqa: PLC0415
 
@@ -251,41 +248,28 @@ def _check_timeout(seconds: float) -> None:
         raise UsageError(msg)
 
 
-def _warn(sentences: Iterable[str]) -> None:
-    for sentence in dict.fromkeys(sentences):
-        _say(sentence)
-
-
-def _say(sentence: str) -> None:
-    from regcheck.report.plain import one_line  # noqa: PLC0415
-
-    click.echo(f"regcheck: {one_line(sentence)}", err=True)
-
-
-def _abandon_output() -> None:
-    """Whoever read our output has closed it; what is still buffered must not raise again at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def run(arguments: list[str]) -> int:
     """Run the command line; its exit code. Never raises: an error is a sentence on standard error."""
+    from regcheck import output  # noqa: PLC0415
+
     # Taken out here, so that it may stand behind the command as well as before it.
     trace = "--traceback" in arguments
     arguments = [one for one in arguments if one != "--traceback"]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    output.forgive_encodings()
     try:
         code = cli.main(arguments, prog_name="regcheck", standalone_mode=False)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001  (turned into an exit code)
         if trace:
+            import traceback  # noqa: PLC0415
+
             traceback.print_exc()
         return _exit_code_of(error)
     return code if isinstance(code, int) else 0
 
 
 def _exit_code_of(error: BaseException) -> int:
+    from regcheck import output  # noqa: PLC0415
     from regcheck.errors import UsageError  # noqa: PLC0415
     from regcheck.report import exit_code as codes  # noqa: PLC0415
 
@@ -293,14 +277,15 @@ def _exit_code_of(error: BaseException) -> int:
         click.echo(error.format_message(), err=True)
         return codes.USAGE
     if isinstance(error, click.ClickException | UsageError):
-        text = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        _say(text)
+        output.say(error.format_message() if isinstance(error, click.ClickException) else str(error))
         return codes.USAGE
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        _say("Interrupted; nothing is reported. Run the command again.")
+        output.say("Interrupted; nothing is reported. Run the command again.")
         return codes.INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        _abandon_output()
+    # click turns a broken pipe into SystemExit.
+    if isinstance(error, BrokenPipeError | SystemExit):
+        output.abandon()
         return codes.HELD
-    _say(f"Internal error: {type(error).__name__}: {error}. Run it again with --traceback, and report what that shows.")
+    text = f"{type(error).__name__}: {error}"
+    output.say(f"Internal error: {text}. Run it again with --traceback, and report what that shows.")
     return codes.INTERNAL

@@ -31,6 +31,8 @@ BUDGETS = {"quick": 20, "default": 200, "thorough": 2000}
 # A cell that takes longer is inconclusive; a call that takes longer is the layer's failure instead.
 CELL_SECONDS = {"quick": 60.0, "default": 120.0, "thorough": 1200.0}
 MIN_EXAMPLES = 4
+# Laws whose cases come one by one stop at so many of them; `--examples` lifts this.
+MAX_EXAMPLES = {"quick": 9, "default": 30, "thorough": 600}
 SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40}
 HANG_SHRINK_SECONDS = 0.5
 HISTORY = 400
@@ -121,8 +123,6 @@ class CellJudge:
     def judge(self) -> Judgement:
         """The verdict, whatever happens."""
         try:
-            # A fork costs milliseconds, and makes the cell's own history the whole history.
-            self.session.renew()
             return self._judge()
         except CheckerError as error:
             return self._cell("inconclusive", f"the checker raised: {error}")
@@ -224,15 +224,15 @@ class CellJudge:
     def _search(self, dtypes: list[str], shrink_calls: int | None = None) -> Finding | None:
         total = self.settings.examples or BUDGETS[self.settings.profile]
         for dtype in dtypes:
-            budget = -(-total // len(dtypes))
-            seen = self._generate(dtype, budget)
+            most = total if self.settings.examples else MAX_EXAMPLES[self.settings.profile]
+            seen = self._generate(dtype, -(-total // len(dtypes)), max(-(-most // len(dtypes)), 1))
             if seen is not None:
                 recurred = self._recur(*seen)
                 return self._smallest(recurred, shrink_calls)
         return None
 
-    def _generate(self, dtype: str, budget: int) -> tuple[Case, Outcome] | None:
-        """Judge cases of one dtype until the budget is spent; the first that fails, or None."""
+    def _generate(self, dtype: str, budget: int, most: int) -> tuple[Case, Outcome] | None:
+        """Judge up to `most` batches of one dtype until the budget of cases is spent; the first that fails, or None."""
         failing: list[tuple[Case, Outcome]] = []
         before, examples = self.tally.cases + self.tally.left_out, self.tally.examples
         fixed = self.prop.examples
@@ -245,14 +245,14 @@ class CellJudge:
                 raise _Enough
             seen = self.tally.cases + self.tally.left_out - before
             count = self.tally.examples - examples
-            if count >= fixed if fixed is not None else seen >= budget and count >= min(MIN_EXAMPLES, budget):
+            if count >= (fixed or most) or (fixed is None and seen >= budget and count >= min(MIN_EXAMPLES, budget)):
                 raise _Enough
             if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
                 raise OutOfTime
 
         seed = self._seed(dtype)
         plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
-        _generate_cases(self.prop.cases(plan), visit, fixed or max(budget, MIN_EXAMPLES), seed)
+        _generate_cases(self.prop.cases(plan), visit, fixed or most, seed)
         return failing[0] if failing else None
 
     def _seed(self, dtype: str) -> int:

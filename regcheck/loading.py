@@ -202,7 +202,8 @@ def describe(attribute: str, implementation: Implementation, samples: list[Any])
         "name": implementation.name,
         "family": implementation.family,
         "framework": framework,
-        "adapter": adapter or "plain",
+        # A plain object that uses a framework lives where that framework has been imported.
+        "adapter": framework if framework in ADAPTERS else adapter or "plain",
         "declares": implementation.declares,
         "defaults": defaults,
         "dtypes": implementation.dtypes,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 from regcheck.errors import UsageError
@@ -15,6 +14,8 @@ LISTED = 20
 
 def near(name: str, known: Iterable[str]) -> str:
     """A sentence with the nearest known name, or with all where they are few; "" where neither helps."""
+    import difflib  # noqa: PLC0415  (slow to import, and only a wrong name needs it)
+
     names = list(known)
     close = difflib.get_close_matches(name, names, 1, 0.5)
     if close:

@@ -71,7 +71,7 @@ class Docket:
         with tempfile.TemporaryDirectory(prefix="regcheck-") as folder:
             path = Path(folder) / "report.json"
             laws = [part for law in dict.fromkeys(item.law for item in items) for part in ("--property", law)]
-            command = [*_COMMAND, "verify", items[0].target, *order.options, *laws, "--json", str(path)]
+            command = [*_COMMAND, "verify", items[0].target, *order.options, *laws, "--jobs", "1", "--json", str(path)]
             done = subprocess.run(command, capture_output=True, env=_environment(), check=False)  # noqa: S603
             if done.returncode not in REPORTED:
                 said = done.stderr.decode(errors="replace").strip()

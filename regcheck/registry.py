@@ -7,11 +7,11 @@ Three groups, and our own parts come in through them too: `regcheck.adapters`,
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import re
 import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -118,12 +118,14 @@ def adapters() -> dict[str, str]:
     return found
 
 
+@cache
 def installed(framework: str) -> bool:
-    """Whether a framework's package can be imported, without importing it."""
-    try:
-        return importlib.util.find_spec({"plain": "numpy"}.get(framework, framework)) is not None
-    except (ImportError, ValueError):
-        return False
+    """Whether a framework's package can be imported, without importing it; asked of the disk once."""
+    root = {"plain": "numpy"}.get(framework, framework)
+    if root in sys.modules:
+        return True
+    # What importlib.util.find_spec does, without its import.
+    return any(finder.find_spec(root, None) is not None for finder in sys.meta_path)
 
 
 def implementations() -> tuple[list[Listed], list[str]]:

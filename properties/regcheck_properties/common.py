@@ -184,9 +184,12 @@ def _outcome(layer: HostedLayer, method: str, *arguments: Any) -> Array | None:
 )
 def wrong_shape_raises(layers: Layers, case: Case) -> list[Evidence]:
     """A wrong number of channels, features or targets is a Python error, never a silent result."""
-    found = []
+    found, layer = [], prepared(layers, case)
+    if method_of(layers) == "forward" and not layer.parameters() | layer.state():
+        msg = "the layer has no parameter or state that would fix the number of features in this config"
+        raise Unsupported(msg)
     for what, arguments in _wrong(layers, case):
-        y = _outcome(prepared(layers, case), method_of(layers), *arguments)
+        y = _outcome(layer, method_of(layers), *arguments)
         seen = "" if y is None else f"a result of shape {y.shape}"
         found.append(holds(y is None, "a Python error", seen, what=what))
     return found
@@ -220,8 +223,8 @@ def empty_batch(layers: Layers, case: Case) -> list[Evidence]:
     y = _outcome(layer, method, *arguments)
     if y is None:
         return [holds(condition=True, expected="an error", observed="an error", what=f"{method} of no samples")]
-    want = _like(empty)["y" if method == "forward" else method].shape
-    found = [holds(y.shape == want, str(want), str(y.shape), what=f"shape of {method} of no samples")]
+    want = _like(empty)["y" if method == "forward" else method].size
+    found = [holds(y.size == want, f"{want} entries", f"{y.size} entries", what=f"{method} of no samples")]
     found.append(holds(bool(np.isfinite(y).all()), "finite", str(y), what=f"{method} of no samples"))
     after = layer.state()
     return found + [same_bits(after[k], v, what=f"{k} after an empty batch") for k, v in before.items()]

@@ -40,9 +40,6 @@ def prepare() -> None:
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):  # already set, or something has run: then it stays
         torch.set_num_interop_threads(1)
-    with warnings.catch_warnings():  # PyTorch warns of read-only memory once a process; we hand it over knowingly
-        warnings.simplefilter("ignore")
-        torch.from_numpy(np.broadcast_to(np.float32(0), 1))
 
 
 @contextlib.contextmanager
@@ -91,6 +88,9 @@ class _Entry(torch.autograd.Function):  # type: ignore[misc]  # PyTorch is not i
 
 
 _HANDLE = torch.zeros((), requires_grad=True)
+with warnings.catch_warnings():  # PyTorch warns of read-only memory once a process; we hand it over knowingly
+    warnings.simplefilter("ignore")
+    torch.from_numpy(np.broadcast_to(np.float32(0), 1))
 
 
 def _enter(x: Array) -> tuple[torch.Tensor, GradientEdge]:
@@ -124,7 +124,7 @@ class _Differentiated(Layer):
         if not isinstance(y, torch.Tensor):
             raise WrongReturn(wrong("forward", "a tensor", y))
         self._graph = (y, edge, self._leaves(), x)
-        return _array("forward", self._canonical(y))
+        return _array("forward", y.movedim(-1, 1) if self.last and y.ndim > 2 else y)
 
     def backward(self, cotangent: Array) -> Arrays:
         if self._graph is None:
@@ -133,15 +133,12 @@ class _Differentiated(Layer):
         y, edge, leaves, x = self._graph
         g = _moved(_tensor(cotangent), self.last).to(y.dtype)
         found = _differentiated(y, [edge, *leaves.values()], g)
-        dx = np.zeros(x.shape, x.dtype) if found[0] is None else _array("backward", self._canonical(found[0]))
+        dx = np.zeros(x.shape, x.dtype) if found[0] is None else _array("backward", found[0])
         gradients = zip(leaves.items(), found[1:], strict=True)
         return {"x": dx, **{name: self._gradient_of(name, leaf, g) for (name, leaf), g in gradients}}
 
     def seed(self, value: int) -> None:
         torch.manual_seed(value)
-
-    def _canonical(self, y: torch.Tensor) -> torch.Tensor:
-        return y.movedim(-1, 1) if self.last and y.ndim > 2 else y
 
     def _gradient_of(self, name: str, leaf: torch.Tensor, gradient: torch.Tensor | None) -> Array:  # noqa: ARG002
         return _array("backward", torch.zeros_like(leaf) if gradient is None else gradient)

@@ -7,7 +7,7 @@ Purity and interface do not depend on hostile numbers, so the numbers are multip
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
@@ -37,8 +37,18 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 Dims = dict[str, tuple[str, ...]]
 
-SIZES = (5, 3, 8, 2, 17)
-POWERS = (4, 2, 8)  # the mean of so many small whole numbers is exact in every dtype
+
+class Lengths(NamedTuple):
+    """Lengths of the first axis, of channels and features, and of spatial axes."""
+
+    batch: tuple[int, ...]
+    inner: tuple[int, ...]
+    spatial: tuple[int, ...]
+
+
+# Many samples in one call cost little more than few: a long batch is many cases.
+USUAL = Lengths((17, 24, 12, 33, 2), (5, 3, 8, 2), (3, 2, 4))
+POWERS = Lengths((8, 4, 16), (4, 2, 8), (2, 4))  # the mean of so many small whole numbers is exact in every dtype
 SEEDS = st.integers(0, 2**31 - 1)
 STRENGTHS = ((0.5, 0.25), (0.5, 0.0), (0.0, 0.25))
 RATES = (0.25, 0.5, 0.7)
@@ -46,7 +56,7 @@ RATES = (0.25, 0.5, 0.7)
 
 def calls(plan: Plan) -> SearchStrategy[Case]:
     """Arguments, cotangent, parameters and state of one layer; `values`: training, seed."""
-    return _cases(plan, SIZES, _eighths)
+    return _cases(plan, USUAL, _eighths)
 
 
 def whole(plan: Plan) -> SearchStrategy[Case]:
@@ -61,17 +71,8 @@ def _unit_eps(case: Case) -> Case:
 
 
 def wide(plan: Plan) -> SearchStrategy[Case]:
-    """As `calls`; every row has a magnitude of its own, up to where squares overflow; some rows are constant or 0."""
-    return _cases(plan, SIZES, _wide)
-
-
-def in_layouts(plan: Plan) -> SearchStrategy[Case]:
-    """As `whole`; `values` names the layout in which `laid_out` puts the arguments."""
-
-    def name(case: Case, layout: str) -> Case:
-        return dataclasses.replace(case, values={**case.values, "layout": layout})
-
-    return st.builds(name, whole(plan), st.sampled_from([name for name in LAYOUTS if name != "contiguous"]))
+    """As `calls`; every group has a magnitude of its own, up to where squares overflow; some are constant or 0."""
+    return _cases(plan, USUAL, _wide)
 
 
 def laid_out(case: Case, layout: str) -> Case:
@@ -82,12 +83,17 @@ def laid_out(case: Case, layout: str) -> Case:
 
 
 @st.composite
-def _cases(draw: DrawFn, plan: Plan, sizes: tuple[int, ...], fill: Callable[..., Array]) -> Case:
+def _cases(draw: DrawFn, plan: Plan, sizes: Lengths, fill: Callable[..., Array]) -> Case:
     config, dims = _SHAPES[FAMILIES[plan.family].config](draw, sizes)
     lengths = _lengths(draw, config, dims, sizes)
     seed = draw(SEEDS)
     rng = np.random.Generator(np.random.Philox(seed))
-    arrays = {name: _array(rng, name, tuple(lengths[d] for d in axes), plan.dtype, fill) for name, axes in dims.items()}
+    arrays = {}
+    for name, axes in dims.items():
+        shape = tuple(lengths[axis] for axis in axes)
+        filled = name in {"x", "w"}
+        numbers = fill(rng, shape, _group(config, shape), plan.dtype) if filled else _small(rng, name, shape)
+        arrays[name] = numbers.astype(plan.dtype)
     values = {"seed": seed, "training": draw(st.booleans())}
     return Case(config, plan.dtype, arrays, dims, (next(iter(dims.values()))[0],), values)
 
@@ -95,37 +101,37 @@ def _cases(draw: DrawFn, plan: Plan, sizes: tuple[int, ...], fill: Callable[...,
 # --- shapes
 
 
-def _penalty(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+def _penalty(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
     del sizes
     return PenaltyConfig(l1=0.5, l2=0.25), {"w": draw(st.sampled_from((("W",), ("W", "V"))))}
 
 
-def _minimiser(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+def _minimiser(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
     del sizes
     return MinimiserConfig(*draw(st.sampled_from(STRENGTHS))), {"a": ("N", "K"), "b": ("N",)}
 
 
-def _weight_decay(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+def _weight_decay(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
     del draw, sizes
     return WeightDecayConfig(learning_rate=0.125, decay=0.5), {"w": ("W",), "gradient": ("W",)}
 
 
-def _prior(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+def _prior(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
     del sizes
     return PriorConfig(draw(st.sampled_from((0.5, 2.0)))), {"w": ("W",)}
 
 
-def _dropout(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+def _dropout(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
     del sizes
     ndim = draw(st.sampled_from((1, 2)))
     return DropoutConfig(draw(st.sampled_from(RATES)), ndim), _batched(("N", "C", "S0", "S1")[: 2 + ndim])
 
 
 def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
-    def shapes(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
+    def shapes(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
         ndim = draw(st.sampled_from((2, 1, 0, 3) if kind is not InstanceNormConfig else (2, 1, 3)))
         extra = {name: draw(st.sampled_from(choices)) for name, choices in options.items()}
-        channels = draw(st.sampled_from([n for n in sizes if n <= 8]))
+        channels = draw(st.sampled_from(sizes.inner))
         if kind is GroupNormConfig:
             extra["groups"] = draw(st.sampled_from((channels, 1)))
         config = kind(channels=channels, ndim=ndim, affine=draw(st.sampled_from(AFFINE)), **extra)
@@ -137,8 +143,8 @@ def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
 
 
 def _features(kind: type) -> Callable[..., tuple[Any, Dims]]:
-    def shapes(draw: DrawFn, sizes: tuple[int, ...]) -> tuple[Any, Dims]:
-        shape = tuple(draw(st.sampled_from(sizes)) for _ in range(draw(st.sampled_from((1, 2)))))
+    def shapes(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
+        shape = tuple(draw(st.sampled_from(sizes.inner)) for _ in range(draw(st.sampled_from((1, 2)))))
         config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=draw(st.sampled_from(AFFINE)))
         features = ("F0", "F1")[: len(shape)]
         dims = _batched(("N", *features), features if config.affine else None)
@@ -170,52 +176,57 @@ _SHAPES: dict[type, Callable[..., tuple[Any, Dims]]] = {
 }
 
 
-def _lengths(draw: DrawFn, config: Any, dims: Dims, sizes: tuple[int, ...]) -> dict[str, int]:
-    """A length for every axis: what the config says, short ones for spatial axes, else one of `sizes`."""
+def _lengths(draw: DrawFn, config: Any, dims: Dims, sizes: Lengths) -> dict[str, int]:
+    """A length for every axis: what the config says, else one of `sizes`."""
     known = {f"F{i}": n for i, n in enumerate(getattr(config, "shape", ()))}
     if hasattr(config, "channels"):
         known["C"] = config.channels
+    batch = next(iter(dims.values()))[0]
     axes = dict.fromkeys(axis for names in dims.values() for axis in names)
-    short = [n for n in sizes if n <= 4]
-    return {a: known.get(a) or draw(st.sampled_from(short if a[0] == "S" else sizes)) for a in axes}
+    choices = {
+        axis: sizes.spatial if axis[0] == "S" else sizes.batch if axis == batch else sizes.inner for axis in axes
+    }
+    return {axis: known.get(axis) or draw(st.sampled_from(choices[axis])) for axis in axes}
 
 
 # --- numbers
 
 
-def _array(
-    rng: np.random.Generator, name: str, shape: tuple[int, ...], dtype: str, fill: Callable[..., Array]
-) -> Array:
+def _small(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:
+    """Parameters, state, cotangents and targets."""
     if name == "running_var":
-        values = rng.integers(2, 33, shape) / 8
-    elif name == "scale":
-        values = rng.choice([-2.0, -0.5, 0.5, 0.75, 1.5, 2.0], shape)
-    elif name in {"x", "w"}:
-        values = fill(rng, shape, dtype)
-    else:
-        values = _whole(rng, shape, dtype)
-    return np.asarray(values).astype(dtype)
-
-
-def _eighths(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    del dtype
-    return rng.integers(-40, 41, shape) / 8
-
-
-def _whole(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    del dtype
+        return rng.integers(2, 33, shape) / 8
+    if name == "scale":
+        return rng.choice([-2.0, -0.5, 0.5, 0.75, 1.5, 2.0], shape)
     return rng.integers(-4, 5, shape).astype(float)
 
 
-def _wide(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    """Rows of random magnitude; the squares of all entries sum to less than a quarter of the largest number."""
-    info, row = np.finfo(dtype), (shape[0],) + (1,) * (len(shape) - 1)
-    size = max(1, int(np.prod(shape)))
+def _group(config: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape that broadcasts one number to every normalisation group, or to every row."""
+    channels, samples = hasattr(config, "channels"), not isinstance(config, BatchNormConfig)
+    return tuple(n if (axis == 0 and samples) or (axis == 1 and channels) else 1 for axis, n in enumerate(shape))
+
+
+def _eighths(rng: np.random.Generator, shape: tuple[int, ...], group: tuple[int, ...], dtype: str) -> Array:
+    del group, dtype
+    return rng.integers(-40, 41, shape) / 8
+
+
+def _whole(rng: np.random.Generator, shape: tuple[int, ...], group: tuple[int, ...], dtype: str) -> Array:
+    del group, dtype
+    return rng.integers(-4, 5, shape).astype(float)
+
+
+def _wide(rng: np.random.Generator, shape: tuple[int, ...], group: tuple[int, ...], dtype: str) -> Array:
+    """Groups of any magnitude: noise, a constant, 0, or a mean far above the noise.
+
+    The squares of all entries sum to less than a quarter of the largest number.
+    """
+    info, size = np.finfo(dtype), max(1, int(np.prod(shape)))
     top, bottom = np.log2(float(info.max) / 4 / size) / 2 - 1, np.log2(float(info.tiny)) / 2
-    magnitude = 2.0 ** rng.choice([top, bottom, 0.0, top / 2], row)
-    values = rng.uniform(-2, 2, shape) * magnitude
-    kind = rng.integers(0, 8, row)
-    return np.where(kind == 0, magnitude, np.where(kind == 1, 0.0, values))
+    magnitude = rng.uniform(1, 2, group) * 2.0 ** (rng.choice([top, bottom, 0.0, top / 2], group) - 1)
+    noise, kind = rng.uniform(-2, 2, shape), rng.integers(0, 6, group)
+    return np.asarray(magnitude * np.select([kind == 0, kind == 1, kind == 2], [1.0, 0.0, 1 + noise / 256], noise))
 
 
 # --- layouts
@@ -248,6 +259,7 @@ def _read_only(x: Array) -> Array:
     return copy
 
 
+REPEATED = "one row repeated"  # strides of 0; the only layout that changes the data
 LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "contiguous": np.array,
     "read-only": _read_only,
@@ -256,5 +268,5 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "every second column": lambda x: _spread(x, -1),
     "part of wider rows": _padded,
     "rows reversed": lambda x: np.ascontiguousarray(x[::-1])[::-1],
-    "one row repeated": lambda x: np.broadcast_to(x[:1], x.shape),
+    REPEATED: lambda x: np.broadcast_to(x[:1], x.shape),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from regcheck.bench.records import BenchReport
     from regcheck.verdict import Cell, Report
 
 INTERRUPTED = 130
@@ -38,3 +39,13 @@ def of_cell(cell: Cell) -> int:
     """The exit code of one verdict, by the same order."""
     codes = {"failed": FAILED, "inconclusive": INCONCLUSIVE, "not-applicable": NOTHING_JUDGED}
     return codes.get(cell.verdict, HELD)
+
+
+def of_performance(report: BenchReport) -> int:
+    """The exit code of a run of benchmarks: a void row is a wrong layer."""
+    if not report.complete:
+        return INTERRUPTED
+    seen = {row.status for row in report.rows}
+    if "void" in seen:
+        return FAILED
+    return HELD if "measured" in seen else NOTHING_JUDGED

@@ -163,9 +163,10 @@ def table_of_properties(items: Mapping[str, Property]) -> str:
 
 def table_of_families(items: Mapping[str, Property]) -> str:
     """How many properties each family has, by level, as a Markdown table."""
+    from regcheck.property import LEVELS  # noqa: PLC0415  (imports NumPy, which other listings do not)
     from regcheck.report.markdown import code, table  # noqa: PLC0415
 
-    levels = list(dict.fromkeys(law.level for law in items.values()))
+    levels = [level for level in LEVELS if any(law.level == level for law in items.values())]
     rows = []
     for family in dict.fromkeys(law.family for law in items.values()):
         laws = [law for law in items.values() if law.family == family]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,17 +15,18 @@ LONGEST = 2000
 
 def one_line(text: object) -> str:
     """`text` without control characters, direction overrides or line breaks, each shown as its escape."""
-    shown = "".join(_shown(char) for char in str(text)[: LONGEST + 1])
-    shown = f"{shown[:LONGEST]}…" if len(str(text)) > LONGEST else shown
+    shown = str(text)[: LONGEST + 1]
+    if not shown.isprintable():
+        shown = "".join(map(_shown, shown))
+    shown = f"{shown[:LONGEST]}…" if len(shown) > LONGEST else shown
     # A continuous-integration runner takes a word such as ::error for a command to itself.
     return re.sub(r"(?<!\S)(?=::|##\[)", r"\\", shown)
 
 
 def _shown(char: str) -> str:
-    # Control, format (zero-width, direction), surrogate, private, unassigned, and separators other than the space.
-    if unicodedata.category(char)[0] == "C" or unicodedata.category(char) in {"Zl", "Zp"}:
-        return char.encode("unicode_escape", "surrogatepass").decode("ascii")
-    return char
+    # Not printable are control, format (zero-width, direction), surrogate, private and unassigned characters, and
+    # separators other than the space.
+    return char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def times_bound(error: Number | None) -> str:
@@ -77,6 +76,8 @@ def nested(flat: list[Any], shape: list[int]) -> str:
 def _scalar(value: Any) -> str:
     if isinstance(value, str):
         return value
+    import json  # noqa: PLC0415  (a listing for people starts without it)
+
     return json.dumps(value, ensure_ascii=False, default=str)
 
 

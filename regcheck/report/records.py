@@ -70,9 +70,25 @@ def _could_conform(report: Report) -> bool:
 
 def read(path: Path) -> Report:
     """The report in a file. Raises UsageError."""
+    return loads(_content(path), str(path))
+
+
+def kind(path: Path) -> str:
+    """What the file says that it is: "performance", else "conformance". Raises UsageError where there is no file."""
     try:
-        content = path.read_bytes()
+        found = msgspec.json.decode(_content(path), type=_Kind).kind
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return "conformance"
+    return found
+
+
+class _Kind(msgspec.Struct):
+    kind: str = "conformance"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
     except OSError as error:
         msg = f"{str(path)!r} cannot be read: {error.strerror}. Expected a JSON report. Check the path."
         raise UsageError(msg) from error
-    return loads(content, str(path))

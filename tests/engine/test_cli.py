@@ -256,6 +256,15 @@ def test_stored_reports_in_every_form(form, begins, capsys, tmp_path):
     assert capsys.readouterr().out.startswith(begins)
 
 
+@pytest.mark.parametrize("form", ["json", "markdown", "terminal"])
+def test_a_report_can_be_written_to_a_file(form, capsys, tmp_path):
+    path = stored(tmp_path / "r.json")
+    assert cli.run(["report", path, "--format", form, "--output", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().out == ""
+    assert "0.1.0" in (tmp_path / "out").read_text()
+    assert cli.run(["report", path, path, "--output", str(tmp_path / "out")]) == 2
+
+
 def test_an_unknown_form_is_refused(capsys, tmp_path):
     assert cli.run(["report", stored(tmp_path / "r.json"), "--format", "jsn"]) == 2
     assert "Did you mean 'json'?" in sentence(capsys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ EXPECTED: dict[str, str] = {}
 class BatchNorm:
     """y = γ·(x − E)/√(Var + ε) + β over the columns of an (m, C) matrix; a variant overrides one step."""
 
-    names = {"scale": "scale", "shift": "shift", "running_mean": "running_mean", "running_var": "running_var"}
+    names: ClassVar = {"scale": "scale", "shift": "shift", "running_mean": "running_mean", "running_var": "running_var"}
     channel_axis = 1
 
     def __init__(self, config: Any) -> None:
@@ -25,7 +25,7 @@ class BatchNorm:
             self.parameters = {self.names["scale"]: np.ones(c), self.names["shift"]: np.zeros(c)}
         self.state = {self.names["running_mean"]: np.zeros(c), self.names["running_var"]: np.ones(c)}
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
         """y of x's shape and dtype. Raises ValueError for a wrong rank or channel count, or nothing to train on."""
         wrong = x.ndim != self.config.ndim + 2 or x.shape[self.channel_axis] != self.config.channels
         if wrong or (training and not x.size):
@@ -167,7 +167,12 @@ class MomentumOfOldDeclared(BatchNorm):
 class KerasStyle(BatchNorm):
     """Channels last, biased, momentum of the old, other names: all of it declared."""
 
-    names = {"scale": "gamma", "shift": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+    names: ClassVar = {
+        "scale": "gamma",
+        "shift": "beta",
+        "running_mean": "moving_mean",
+        "running_var": "moving_variance",
+    }
     channel_axis = -1
 
     def _kept(self, variance: Array, m: int) -> Array:

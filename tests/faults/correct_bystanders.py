@@ -29,7 +29,7 @@ class LayerNorm:
         if config.affine:
             self.parameters = {"scale": np.ones(config.shape), "shift": np.zeros(config.shape)}
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
         """y of x's shape and dtype. Raises ValueError where x does not end in the config's shape."""
         if x.shape[-len(self.config.shape) :] != self.config.shape:
             msg = f"Expected (..., {self.config.shape}). Received shape {x.shape}."

@@ -24,7 +24,7 @@ class Dropout:
         """Restart the random stream."""
         self.generator = np.random.default_rng(value)
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
         """y of x's shape and dtype."""
         self.kept = self._drawn(x) if training else None
         return self._applied(x)

@@ -24,7 +24,7 @@ class LayerNorm:
         if config.affine:
             self.parameters = {self.names[0]: np.ones(self.shape), self.names[1]: np.zeros(self.shape)}
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
         """y of x's shape and dtype. Raises ValueError where x does not end in the config's shape."""
         if x.shape[-len(self.shape) :] != self.shape:
             msg = f"Expected (..., {self.shape}). Received shape {x.shape}."
@@ -161,7 +161,7 @@ class BitwiseDeclared(LayerNorm):
 class OneValueRefused(LayerNorm):
     """Raises for samples of one value in training, and says so."""
 
-    def forward(self, x: Array, training: bool) -> Array:
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
         """y of x's shape and dtype."""
         if training and self.n == 1 and x.size:
             msg = "Expected more than one value per sample."

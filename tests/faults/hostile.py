@@ -85,7 +85,7 @@ class LayerNorm:
         if config.affine:
             self.parameters = {"scale": np.ones(config.shape), "shift": np.zeros(config.shape)}
 
-    def forward(self, x: Array, training: bool) -> Any:
+    def forward(self, x: Array, training: bool) -> Any:  # noqa: FBT001  (the contract's positional flag)
         """y of x's shape and dtype, unless."""
         if x.shape[-len(self.config.shape) :] != self.config.shape:
             msg = f"Expected (..., {self.config.shape}). Received shape {x.shape}."
@@ -247,7 +247,7 @@ class RaisesUnprintable(LayerNorm):
     """Raises an exception whose own text raises."""
 
     def _act(self, x: Array) -> None:
-        raise _Unprintable
+        raise _UnprintableError
 
 
 @regcheck.implements("layer_norm")
@@ -288,7 +288,7 @@ class _Unlike(BaseException):
     pass
 
 
-class _Unprintable(Exception):
+class _UnprintableError(Exception):
     def __str__(self) -> str:
         raise ValueError
 
@@ -359,7 +359,7 @@ class WritesIntoDescriptors(LayerNorm):
                 continue
 
 
-# --- returning
+# --- what they return
 
 
 @regcheck.implements("layer_norm")

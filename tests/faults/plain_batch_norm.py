@@ -163,7 +163,7 @@ class EachSampleAlone(BatchNorm):
     """Normalises each sample over its positions, as instance normalisation does; inference is right."""
 
     def _standardise(self, x: Array, mean: Array, variance: Array) -> Array:
-        if not self.training or x.ndim == 2:  # noqa: PLR2004  (no positions)
+        if not self.training or x.ndim == 2:
             return super()._standardise(x, mean, variance)
         axes = tuple(range(2, x.ndim))
         inverse = self._inverse(np.var(x, axis=axes, keepdims=True))
@@ -175,7 +175,7 @@ class LastSpatialAxisForgotten(BatchNorm):
     """Reduces the last spatial axis by its first column alone (onnxruntime#26407); invisible in (N, C)."""
 
     def _mean(self, x: Array) -> Array:
-        return super()._mean(x[..., :1] if x.ndim > 2 else x)  # noqa: PLR2004  (channels are axis 1)
+        return super()._mean(x[..., :1] if x.ndim > 2 else x)
 
 
 @regcheck.implements("batch_norm")

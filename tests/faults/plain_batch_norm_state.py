@@ -95,7 +95,7 @@ class BatchNorm:
 class RunningVarianceBiased(BatchNorm):
     """Records σ² without m/(m − 1) (§8.2); small where m is large."""
 
-    def _record(self, mean: Array, variance: Array, m: int) -> None:  # noqa: ARG002  (what it forgets)
+    def _record(self, mean: Array, variance: Array, m: int) -> None:
         super()._record(mean, variance, 1)
 
 
@@ -117,7 +117,7 @@ class RunningVarianceOfOnePass(BatchNorm):
         self.squares = np.mean(x * x, axis=self._axes(x))
         return super()._of_the_batch(x)
 
-    def _record(self, mean: Array, variance: Array, m: int) -> None:  # noqa: ARG002
+    def _record(self, mean: Array, variance: Array, m: int) -> None:
         super()._record(mean, np.maximum(self.squares - mean * mean, 0), m)
 
 
@@ -146,7 +146,7 @@ class RunningVarianceCountsSamples(BatchNorm):
         self.samples = len(x)
         return super()._of_the_batch(x)
 
-    def _record(self, mean: Array, variance: Array, m: int) -> None:  # noqa: ARG002
+    def _record(self, mean: Array, variance: Array, m: int) -> None:
         super()._record(mean, variance, self.samples)
 
 
@@ -199,7 +199,7 @@ class MomentumWronglyDeclared(BatchNorm):
 class MomentumOfItsOwn(BatchNorm):
     """Loses the argument: momentum is always 0.1."""
 
-    def _average(self, name: str, new: Array, weight: float) -> None:  # noqa: ARG002
+    def _average(self, name: str, new: Array, weight: float) -> None:
         super()._average(name, new, 0.1)
 
 

@@ -1,4 +1,4 @@
-"""Batch normalisations in NumPy that update their records at the wrong time or start wrong; each differs in one step."""
+"""Batch normalisations in NumPy that record at the wrong time, or start wrong; each differs in one step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPECTED = {
     "StartsWithVarianceZero": "batch_norm.fresh-state",
     "StartsWithFirstBatch": "batch_norm.fresh-state",
     "BesselOfOne": "batch_norm.state-finite",
-    "ModeSticks": "common.calls-do-not-leak",
+    "ModeSticks": "common.modes-do-not-stick",
     "StateShared": "common.instances-independent",
     "EmptyBatchRecorded": "common.empty-batch",
 }

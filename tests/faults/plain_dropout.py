@@ -74,7 +74,7 @@ class Dropout:
     def _kept(self, x: Array) -> Array:
         return self.generator.random(x.shape) >= self.rate
 
-    def _scale(self, kept: Array) -> Array:  # noqa: ARG002  (for the faults)
+    def _scale(self, kept: Array) -> Array:
         return np.float64(1 / (1 - self.rate) if self.rate < 1 else 0)
 
     def _applied(self, x: Array, kept: Array) -> Array:
@@ -142,14 +142,14 @@ class SmallRateIgnored(Dropout):
     """Takes rates under five percent for "no dropout", but rescales."""
 
     def _kept(self, x: Array) -> Array:
-        return super()._kept(x) | (self.rate < 0.05)  # noqa: PLR2004  (the fault)
+        return super()._kept(x) | (self.rate < 0.05)
 
 
 @regcheck.implements("dropout")
 class NotRescaled(Dropout):
     """The raw mask: the expectation is (1 − p)·x (§5.2)."""
 
-    def _scale(self, kept: Array) -> Array:  # noqa: ARG002
+    def _scale(self, kept: Array) -> Array:
         return np.float64(1)
 
 
@@ -157,7 +157,7 @@ class NotRescaled(Dropout):
 class RescaledByRate(Dropout):
     """Divides by p in place of 1 − p; invisible at ½."""
 
-    def _scale(self, kept: Array) -> Array:  # noqa: ARG002
+    def _scale(self, kept: Array) -> Array:
         return np.float64(1 / self.rate if 0 < self.rate < 1 else 1 - self.rate)
 
 

@@ -176,7 +176,7 @@ class ProxScalesThreshold(Penalty):
 class ProxForgetsL1(Penalty):
     """w/(1 + 2t·l2) alone: nothing becomes exactly 0 (§3.3)."""
 
-    def _soft(self, w: Array, threshold: float) -> Array:  # noqa: ARG002  (what it forgets)
+    def _soft(self, w: Array, threshold: float) -> Array:
         return w
 
 

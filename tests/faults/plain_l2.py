@@ -136,7 +136,7 @@ class LargeWeightsLinear(Penalty):
     """Linear beyond 10, "against outliers"; invisible with small weights."""
 
     def _value(self, w: Array) -> Any:
-        return self.l2 * np.sum(np.where(np.abs(w) > 10, 20 * np.abs(w) - 100, w * w))  # noqa: PLR2004
+        return self.l2 * np.sum(np.where(np.abs(w) > 10, 20 * np.abs(w) - 100, w * w))
 
 
 @regcheck.implements("l2")
@@ -198,7 +198,7 @@ class GradientHasDeadZone(Penalty):
     """0 for weights under 1e-3: weights that small stop shrinking."""
 
     def _gradient(self, w: Array) -> Array:
-        return super()._gradient(np.where(np.abs(w) < 1e-3, 0, w))  # noqa: PLR2004
+        return super()._gradient(np.where(np.abs(w) < 1e-3, 0, w))
 
 
 @regcheck.implements("l2")

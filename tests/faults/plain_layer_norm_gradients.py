@@ -41,7 +41,7 @@ class LayerNorm:
         if config.affine:
             self.parameters = {"scale": np.ones(config.shape), "shift": np.zeros(config.shape)}
 
-    def forward(self, x: Array, training: bool) -> Array:  # noqa: ARG002, FBT001  (the contract's positional flag)
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
         """y of x's shape and dtype. Raises ValueError where x does not end in the config's shape."""
         if x.shape[-len(self.config.shape) :] != self.config.shape:
             msg = f"Expected (..., {self.config.shape}). Received shape {x.shape}."
@@ -73,7 +73,7 @@ class LayerNorm:
     def _given(self, cotangent: Array) -> Array:
         return cotangent
 
-    def _input_gradient(self, scaled: Array, given: Array) -> Array:  # noqa: ARG002  (for the faults)
+    def _input_gradient(self, scaled: Array, given: Array) -> Array:
         return self.inverse * (scaled - self._mean(scaled) - self.normalised * self._mean(scaled * self.normalised))
 
     def _mean(self, values: Array) -> Array:
@@ -90,7 +90,7 @@ class LayerNorm:
 class StatisticsDetached(LayerNorm):
     """Treats mean and variance as constants (keras#19102, tinygrad#141); the sum of dx is not 0."""
 
-    def _input_gradient(self, scaled: Array, given: Array) -> Array:  # noqa: ARG002
+    def _input_gradient(self, scaled: Array, given: Array) -> Array:
         return self.inverse * scaled
 
 
@@ -98,7 +98,7 @@ class StatisticsDetached(LayerNorm):
 class MeanDetached(LayerNorm):
     """Treats the mean alone as a constant."""
 
-    def _input_gradient(self, scaled: Array, given: Array) -> Array:  # noqa: ARG002
+    def _input_gradient(self, scaled: Array, given: Array) -> Array:
         return self.inverse * (scaled - self.normalised * self._mean(scaled * self.normalised))
 
 
@@ -106,7 +106,7 @@ class MeanDetached(LayerNorm):
 class VarianceDetached(LayerNorm):
     """Treats the variance alone as a constant: the sum of dx is still 0."""
 
-    def _input_gradient(self, scaled: Array, given: Array) -> Array:  # noqa: ARG002
+    def _input_gradient(self, scaled: Array, given: Array) -> Array:
         return self.inverse * (scaled - self._mean(scaled))
 
 
@@ -114,7 +114,7 @@ class VarianceDetached(LayerNorm):
 class EpsForgottenInBackward(LayerNorm):
     """Backward with x̂ of ε = 0; invisible where var ≫ ε."""
 
-    def _input_gradient(self, scaled: Array, given: Array) -> Array:  # noqa: ARG002
+    def _input_gradient(self, scaled: Array, given: Array) -> Array:
         rms = np.sqrt(self._mean(self.normalised**2))
         unit = self.normalised / np.where(rms > 0, rms, 1)
         return self.inverse * (scaled - self._mean(scaled) - unit * self._mean(scaled * unit))
@@ -124,7 +124,7 @@ class EpsForgottenInBackward(LayerNorm):
 class InputGradientNotScaled(LayerNorm):
     """Forgets γ in dx; invisible with γ = 1."""
 
-    def _input_gradient(self, scaled: Array, given: Array) -> Array:  # noqa: ARG002
+    def _input_gradient(self, scaled: Array, given: Array) -> Array:
         return super()._input_gradient(given, given)
 
 
@@ -132,7 +132,7 @@ class InputGradientNotScaled(LayerNorm):
 class InputGradientScaledByMeanScale(LayerNorm):
     """Applies γ after the projections, where its mean has to do; invisible with constant γ."""
 
-    def _input_gradient(self, scaled: Array, given: Array) -> Array:  # noqa: ARG002
+    def _input_gradient(self, scaled: Array, given: Array) -> Array:
         scale = np.mean(self.parameters["scale"]) if self.parameters else 1
         return super()._input_gradient(given, given) * scale
 

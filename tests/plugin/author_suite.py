@@ -1,7 +1,8 @@
 """An author's own test suite; copied to a folder of its own and run by pytest there."""
 
-import regcheck
 from foreign_norms import layers
+
+import regcheck
 
 
 @regcheck.implements("layer_norm", deviations={"layer_norm.matches-definition": "our epsilon is 0.1"})
