@@ -239,7 +239,7 @@ def test_no_law_accuses_a_right_layer(name, verdict):
 
 @pytest.mark.parametrize("name", [name for name in LAWS if name not in USUAL])
 def test_a_layer_of_wider_arithmetic_stands_the_extremes(name, verdict):
-    assert verdict(LAWS[name], Wide).verdict in {"passed", "inconclusive"}
+    assert verdict(LAWS[name], Wide).verdict == "passed"
 
 
 @pytest.mark.parametrize(("name", "layer"), [(name, layer) for name, layers in WRONG.items() for layer in layers])
