@@ -31,9 +31,6 @@ ANY = {"layer_norm": "layer_norm.matches-definition"}
 NOTHING_ELSE = ("OverwritesInput", "WritesThroughReadOnly", "PrintsGigabyte", "PrintsEveryCall")
 # Seconds by file: there are exhibits that hang, and nothing that takes long. A gigabyte takes a while.
 PATIENCE = {"hostile": 1.0, "hostile_factories": 1.0}
-    "hostile": 1.0,
-    "hostile_factories": 1.0,
-}  # seconds by file: there are exhibits that hang, and nothing that takes long
 
 
 @dataclass(frozen=True)
