@@ -11,6 +11,7 @@ import regcheck
 
 EXPECTED: dict[str, str] = {}
 BIASED = {"running_variance": "biased"}
+EMPTY = {"common.empty-batch": "Keras takes the mean of no values, and records the NaN"}
 
 
 def _batch_norm(config: Any, **keywords: Any) -> keras.layers.Layer:
@@ -18,19 +19,19 @@ def _batch_norm(config: Any, **keywords: Any) -> keras.layers.Layer:
     return keras.layers.BatchNormalization(**{**common, **keywords})
 
 
-@regcheck.implements("batch_norm", declares=BIASED)
+@regcheck.implements("batch_norm", declares=BIASED, deviations=EMPTY)
 def batch_norm_last(config: Any) -> keras.layers.Layer:
     """Channels last, Keras' default."""
     return _batch_norm(config)
 
 
-@regcheck.implements("batch_norm", declares=BIASED)
+@regcheck.implements("batch_norm", declares=BIASED, deviations=EMPTY)
 def batch_norm_first(config: Any) -> keras.layers.Layer:
     """Channels first, found from `axis`."""
     return _batch_norm(config, axis=1)
 
 
-@regcheck.implements("batch_norm", declares={**BIASED, "momentum": "old"})
+@regcheck.implements("batch_norm", declares={**BIASED, "momentum": "old"}, deviations=EMPTY)
 def batch_norm_momentum_unchanged(config: Any) -> keras.layers.Layer:
     """Hands momentum on unchanged, and says so."""
     return _batch_norm(config, momentum=config.momentum)
@@ -76,6 +77,7 @@ class UnbiasedBatchNorm(keras.layers.Layer):
 @regcheck.implements(
     "batch_norm",
     names={"scale": "multiplier", "shift": "addend", "running_mean": "centre", "running_var": "spread"},
+    deviations=EMPTY,
 )
 def batch_norm_by_the_document(config: Any) -> keras.layers.Layer:
     """Declares nothing but names."""
