@@ -10,6 +10,7 @@ from keras import ops
 import regcheck
 
 EXPECTED: dict[str, str] = {}
+SINGLE = ("float16", "float32")  # Keras' regularizers round their strengths to float32
 BIASED = {"running_variance": "biased"}
 EMPTY = {"common.empty-batch": "Keras takes the mean of no values, and records the NaN"}
 
@@ -54,7 +55,10 @@ class UnbiasedBatchNorm(keras.layers.Layer):
         self.spread = self.add_weight(shape=c, initializer="ones", trainable=False, name="spread")
 
     def call(self, x: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002  (Keras' signature)
-        """y of x's shape and dtype."""
+        """y of x's shape and dtype. Raises ValueError for a wrong channel count."""
+        if x.shape[-1] != self.config.channels:
+            msg = f"Expected {self.config.channels} channels. Received shape {x.shape}."
+            raise ValueError(msg)
         wide = ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) == "float16" else x
         mean, variance = ops.cast(self.centre, wide.dtype), ops.cast(self.spread, wide.dtype)
         if training:
@@ -91,25 +95,25 @@ def layer_norm(config: Any) -> keras.layers.Layer:
     return keras.layers.LayerNormalization(axis=axes, epsilon=config.eps, center=config.affine, scale=config.affine)
 
 
-@regcheck.implements("dropout")
+@regcheck.implements("dropout", dtypes=("float32", "float64"))
 def dropout(config: Any) -> keras.layers.Layer:
-    """keras.layers.Dropout with a seed."""
+    """keras.layers.Dropout with a seed; in float16 it draws with 10 bits, and misses small rates."""
     return keras.layers.Dropout(config.rate, seed=7)
 
 
-@regcheck.implements("l1")
+@regcheck.implements("l1", dtypes=SINGLE)
 def l1(config: Any) -> keras.regularizers.Regularizer:
     """keras.regularizers.L1."""
     return keras.regularizers.L1(config.l1)
 
 
-@regcheck.implements("l2", declares={"l2_factor": "0.5"})
+@regcheck.implements("l2", declares={"l2_factor": "0.5"}, dtypes=SINGLE)
 def l2_half(config: Any) -> keras.regularizers.Regularizer:
     """½λ·Σw², and says so."""
     return keras.regularizers.L2(config.l2 / 2)
 
 
-@regcheck.implements("elastic_net")
+@regcheck.implements("elastic_net", dtypes=SINGLE)
 def elastic_net(config: Any) -> keras.regularizers.Regularizer:
     """keras.regularizers.L1L2."""
     return keras.regularizers.L1L2(l1=config.l1, l2=config.l2)
