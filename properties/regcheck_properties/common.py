@@ -223,8 +223,8 @@ def empty_batch(layers: Layers, case: Case) -> list[Evidence]:
     y = _outcome(layer, method, *arguments)
     if y is None:
         return [holds(condition=True, expected="an error", observed="an error", what=f"{method} of no samples")]
-    want = _like(empty)["y" if method == "forward" else method].shape
-    found = [holds(y.shape == want, str(want), str(y.shape), what=f"shape of {method} of no samples")]
+    want = _like(empty)["y" if method == "forward" else method].size
+    found = [holds(y.size == want, f"{want} entries", f"{y.size} entries", what=f"{method} of no samples")]
     found.append(holds(bool(np.isfinite(y).all()), "finite", str(y), what=f"{method} of no samples"))
     after = layer.state()
     return found + [same_bits(after[k], v, what=f"{k} after an empty batch") for k, v in before.items()]

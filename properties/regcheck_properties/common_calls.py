@@ -141,20 +141,21 @@ def inference_deterministic(layers: Layers, case: Case) -> list[Evidence]:
     cases=cases.calls,
     level="lifecycle",
     kind="exact",
-    formula="f(x) is the same on a fresh layer and after a call with other data; earlier results stay",
+    formula="f(x), f(x′), f(x) each as on a fresh layer; earlier results stay",
 )
 def calls_do_not_leak(layers: Layers, case: Case) -> list[Evidence]:
     """A call with other data changes neither earlier results nor later ones."""
     if undefined(layers, case, training=True):
         return []
-    first = results(exercise(layers, prepared(layers, case), case))
-    layer = prepared(layers, case)
-    calls = [*exercise(layers, layer, case), *exercise(layers, layer, other(case))]
-    prepare(layer, case)
-    again = exercise(layers, layer, case)
-    changed = [c.method for c in (*calls, *again) if c.audit.earlier_changed]
-    kept = holds(not changed, "unchanged", f"changed by {', '.join(changed)}", what="an earlier result")
-    return [kept, *equal(results(again), first, "after a call with other data")]
+    sequence, layer, calls, found = (case, other(case), case), prepared(layers, case), [], []
+    alone = [results(exercise(layers, prepared(layers, c), c)) for c in sequence[:2]]
+    for i, c in enumerate(sequence):
+        prepare(layer, c)
+        seen = exercise(layers, layer, c)
+        calls += seen
+        found += equal(results(seen), alone[i % 2], f"of call {i + 1}")
+    changed = [c.method for c in calls if c.audit.earlier_changed]
+    return [holds(not changed, "unchanged", f"changed by {', '.join(changed)}", what="an earlier result"), *found]
 
 
 @prop(

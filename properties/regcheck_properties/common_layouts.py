@@ -49,7 +49,11 @@ def _compare(layers: Layers, layer: HostedLayer, case: Case, names: list[str]) -
     """Evidence that results in some layouts agree with those of contiguous arrays."""
     contiguous, found = cases.laid_out(case, "contiguous"), []
     prepare(layer, case)
-    expected = results(exercise(layers, layer, contiguous))
+    calls = exercise(layers, layer, contiguous)
+    expected = results(calls)
+    if any(c.audit.changed for c in calls):
+        # What cannot be overwritten would raise here; `common.input-unchanged` says what is wrong.
+        names = [name for name in names if name not in {"read-only", cases.REPEATED}]
     for layout in names:
         prepare(layer, case)
         observed = results(exercise(layers, layer, cases.laid_out(case, layout)))

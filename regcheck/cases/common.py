@@ -71,7 +71,7 @@ def _unit_eps(case: Case) -> Case:
 
 
 def wide(plan: Plan) -> SearchStrategy[Case]:
-    """As `calls`; every row has a magnitude of its own, up to where squares overflow; some rows are constant or 0."""
+    """As `calls`; every group has a magnitude of its own, up to where squares overflow; some are constant or 0."""
     return _cases(plan, USUAL, _wide)
 
 
@@ -88,7 +88,12 @@ def _cases(draw: DrawFn, plan: Plan, sizes: Lengths, fill: Callable[..., Array])
     lengths = _lengths(draw, config, dims, sizes)
     seed = draw(SEEDS)
     rng = np.random.Generator(np.random.Philox(seed))
-    arrays = {name: _array(rng, name, tuple(lengths[d] for d in axes), plan.dtype, fill) for name, axes in dims.items()}
+    arrays = {}
+    for name, axes in dims.items():
+        shape = tuple(lengths[axis] for axis in axes)
+        filled = name in {"x", "w"}
+        numbers = fill(rng, shape, _group(config, shape), plan.dtype) if filled else _small(rng, name, shape)
+        arrays[name] = numbers.astype(plan.dtype)
     values = {"seed": seed, "training": draw(st.booleans())}
     return Case(config, plan.dtype, arrays, dims, (next(iter(dims.values()))[0],), values)
 
@@ -187,39 +192,41 @@ def _lengths(draw: DrawFn, config: Any, dims: Dims, sizes: Lengths) -> dict[str,
 # --- numbers
 
 
-def _array(
-    rng: np.random.Generator, name: str, shape: tuple[int, ...], dtype: str, fill: Callable[..., Array]
-) -> Array:
+def _small(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> Array:
+    """Parameters, state, cotangents and targets."""
     if name == "running_var":
-        values = rng.integers(2, 33, shape) / 8
-    elif name == "scale":
-        values = rng.choice([-2.0, -0.5, 0.5, 0.75, 1.5, 2.0], shape)
-    elif name in {"x", "w"}:
-        values = fill(rng, shape, dtype)
-    else:
-        values = _whole(rng, shape, dtype)
-    return np.asarray(values).astype(dtype)
-
-
-def _eighths(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    del dtype
-    return rng.integers(-40, 41, shape) / 8
-
-
-def _whole(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    del dtype
+        return rng.integers(2, 33, shape) / 8
+    if name == "scale":
+        return rng.choice([-2.0, -0.5, 0.5, 0.75, 1.5, 2.0], shape)
     return rng.integers(-4, 5, shape).astype(float)
 
 
-def _wide(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    """Rows of random magnitude; the squares of all entries sum to less than a quarter of the largest number."""
-    info, row = np.finfo(dtype), (shape[0],) + (1,) * (len(shape) - 1)
-    size = max(1, int(np.prod(shape)))
+def _group(config: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape that broadcasts one number to every normalisation group, or to every row."""
+    channels, samples = hasattr(config, "channels"), not isinstance(config, BatchNormConfig)
+    return tuple(n if (axis == 0 and samples) or (axis == 1 and channels) else 1 for axis, n in enumerate(shape))
+
+
+def _eighths(rng: np.random.Generator, shape: tuple[int, ...], group: tuple[int, ...], dtype: str) -> Array:
+    del group, dtype
+    return rng.integers(-40, 41, shape) / 8
+
+
+def _whole(rng: np.random.Generator, shape: tuple[int, ...], group: tuple[int, ...], dtype: str) -> Array:
+    del group, dtype
+    return rng.integers(-4, 5, shape).astype(float)
+
+
+def _wide(rng: np.random.Generator, shape: tuple[int, ...], group: tuple[int, ...], dtype: str) -> Array:
+    """Groups of any magnitude: noise, a constant, 0, or a mean far above the noise.
+
+    The squares of all entries sum to less than a quarter of the largest number.
+    """
+    info, size = np.finfo(dtype), max(1, int(np.prod(shape)))
     top, bottom = np.log2(float(info.max) / 4 / size) / 2 - 1, np.log2(float(info.tiny)) / 2
-    magnitude = 2.0 ** rng.choice([top, bottom, 0.0, top / 2], row)
-    values = rng.uniform(-2, 2, shape) * magnitude
-    kind = rng.integers(0, 8, row)
-    return np.where(kind == 0, magnitude, np.where(kind == 1, 0.0, values))
+    magnitude = rng.uniform(1, 2, group) * 2.0 ** (rng.choice([top, bottom, 0.0, top / 2], group) - 1)
+    noise, kind = rng.uniform(-2, 2, shape), rng.integers(0, 6, group)
+    return np.asarray(magnitude * np.select([kind == 0, kind == 1, kind == 2], [1.0, 0.0, 1 + noise / 256], noise))
 
 
 # --- layouts

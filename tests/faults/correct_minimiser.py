@@ -13,7 +13,7 @@ EXPECTED: dict[str, str] = {}
 
 
 class Minimiser:
-    """argmin ½‖Aw − b‖² + l1‖w‖₁ + l2‖w‖₂²; a variant overrides the method."""
+    """argmin ½‖Aw − b‖² + l1‖w‖₁ + l2‖w‖₂²; a variant overrides the method for l1 > 0."""
 
     def __init__(self, config: Any) -> None:
         self.l1, self.l2 = config.l1, config.l2
@@ -35,6 +35,16 @@ class Minimiser:
     def _soft(self, w: Any, threshold: float) -> Any:
         return np.sign(w) * np.maximum(np.abs(w) - threshold, 0)
 
+    def _solved(self, gram: Array, correlations: Array, w: Array) -> Array | None:
+        """The exact solution with w's signs, if they are the solution's signs."""
+        kept, found = np.flatnonzero(w), np.zeros_like(w)
+        penalised = gram[np.ix_(kept, kept)] + 2 * self.l2 * np.eye(kept.size)
+        found[kept] = np.linalg.lstsq(penalised, correlations[kept] - self.l1 * np.sign(w[kept]), rcond=None)[0]
+        slopes = correlations - gram @ found - 2 * self.l2 * found
+        margin = 1e-12 * (np.max(np.abs(correlations), initial=0) + self.l1)
+        right = np.where(w == 0, np.abs(slopes) <= self.l1 + margin, np.abs(slopes - self.l1 * np.sign(w)) <= margin)
+        return found if np.all(right) and np.array_equal(np.sign(found), np.sign(w)) else None
+
     def _gap(self, a: Array, b: Array, w: Array) -> float:
         """Duality gap over the objective at 0, with l2 folded into A (Kim, Koh, Boyd 2007)."""
         residual = np.concatenate([b - a @ w, -np.sqrt(2 * self.l2) * w])
@@ -47,29 +57,31 @@ class Minimiser:
 
 
 class CoordinateDescent(Minimiser):
-    """One coordinate after the other."""
+    """One coordinate after the other, until the relative duality gap is below what is promised."""
+
+    promised = 1e-9  # the default is √u, 1.5e-8 in float64
 
     def _sparse(self, a: Array, b: Array) -> Array:
         gram, correlations, w = a.T @ a, a.T @ b, np.zeros(a.shape[1])
-        for _ in range(20000):
-            before = w.copy()
+        for sweep in range(20000):
             for j in self._order(np.flatnonzero(np.diag(gram))):
                 slope = correlations[j] - gram[j] @ w + gram[j, j] * w[j]
                 w[j] = self._soft(slope, self.l1) / (gram[j, j] + 2 * self.l2)
-            if self._settled(a, b, w, before):
-                break
+            found = self._ready(a, b, w) if sweep % 10 == 0 else None
+            if found is not None:
+                return found
         return w
+
+    def _ready(self, a: Array, b: Array, w: Array) -> Array | None:
+        return w if self._gap(a, b, w) <= self.promised else self._solved(a.T @ a, a.T @ b, w)
 
     def _order(self, columns: Array) -> Array:
         return columns
 
-    def _settled(self, a: Array, b: Array, w: Array, before: Array) -> bool:
-        return bool(np.all(np.abs(w - before) <= 1e-15 * np.max(np.abs(w))))
-
 
 @regcheck.implements("minimiser")
 class Cyclic(CoordinateDescent):
-    """Until nothing moves."""
+    """The first coordinate first."""
 
 
 @regcheck.implements("minimiser")
@@ -80,35 +92,33 @@ class CyclicBackwards(CoordinateDescent):
         return columns[::-1]
 
 
-@regcheck.implements("minimiser", declares={"tolerance": 1e-6})
+@regcheck.implements("minimiser", declares={"tolerance": 1e-5})
 class LooseDeclared(CoordinateDescent):
-    """Until the relative duality gap is 1e-6, and says so."""
+    """Until the relative duality gap is 1e-5, and says so."""
 
-    tolerance = 1e-6
-
-    def _settled(self, a: Array, b: Array, w: Array, before: Array) -> bool:
-        return self._gap(a, b, w) <= 1e-6
+    tolerance = promised = 1e-5
 
 
 @regcheck.implements("minimiser")
 class ProximalGradient(Minimiser):
-    """FISTA with restarts (Beck and Teboulle 2009), until nothing moves."""
+    """FISTA with restarts (Beck and Teboulle 2009) until the signs are right; then solves for the values."""
 
     def _sparse(self, a: Array, b: Array) -> Array:
         gram, correlations = a.T @ a, a.T @ b
         size = float(np.linalg.norm(gram, 2)) + 2 * self.l2
         w = ahead = np.zeros(a.shape[1])
         momentum = 1.0
-        for _ in range(50000 if size else 0):
+        for step in range(20000 if size else 0):
             slope = gram @ ahead - correlations + 2 * self.l2 * ahead
             new = self._soft(ahead - slope / size, self.l1 / size)
             if (ahead - new) @ (new - w) > 0:
                 momentum = 1.0
             larger = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-            if np.all(np.abs(new - w) <= 1e-15 * np.max(np.abs(new))) and np.array_equal(w, ahead):
-                return new
-            ahead = new + (momentum - 1) / larger * (new - w) if np.any(new != w) else new
+            ahead = new + (momentum - 1) / larger * (new - w)
             w, momentum = new, larger
+            found = self._solved(gram, correlations, w) if step % 20 == 0 else None
+            if found is not None:
+                return found
         return w
 
 

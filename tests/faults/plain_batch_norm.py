@@ -27,7 +27,7 @@ EXPECTED = {
     "ScaleOfTheFirstChannel": "batch_norm.matches-definition",
     "OneValueRefused": "batch_norm.single-value-batch-as-declared",
     "OneValueNotANumber": "batch_norm.single-value-batch-as-declared",
-    "HalfPrecisionVariance": "batch_norm.half-precision-range",
+    "HalfPrecisionVariance": "batch_norm.matches-definition",
 }
 
 

@@ -25,7 +25,7 @@ EXPECTED = {
     "EpsNotRescaled": "layer_norm.matches-definition",
     "EpsRelative": "layer_norm.scale-law",
     "CoarseInverseRoot": "layer_norm.matches-definition",
-    "HalfPrecisionThroughout": "layer_norm.half-precision-range",
+    "HalfPrecisionThroughout": "layer_norm.matches-definition",
     "HalfPrecisionDeclaredWide": "layer_norm.matches-definition",
     "SquaresOverflow": "layer_norm.scale-law",
 }

@@ -15,6 +15,8 @@ EXPECTED = {
     "LastAxisOnly": "layer_norm.matches-definition",
     "AxesFromTheFront": "layer_norm.matches-definition",
     "TailLeftOut": "layer_norm.matches-definition",
+    "PositionsTogether": "layer_norm.position-independent",
+    "LongSamplesCutShort": "layer_norm.long-samples",
     "RowsLeftOut": "layer_norm.batch-size-invariant",
     "WholeBatch": "layer_norm.footprint",
     "MeanOfTheFirst": "layer_norm.footprint",
@@ -96,6 +98,24 @@ class TailLeftOut(LayerNorm):
         flat = x.reshape(*x.shape[: x.ndim - len(self.config.shape)], -1)
         whole = flat[..., : max(flat.shape[-1] // 4 * 4, 1)]
         return np.mean(whole, axis=-1).reshape(*flat.shape[:-1], *[1] * len(self.config.shape))
+
+
+@regcheck.implements("layer_norm")
+class PositionsTogether(LayerNorm):
+    """One mean and variance for all positions of a sequence (§10.3); invisible in (N, F)."""
+
+    def _axes(self, x: Array) -> tuple[int, ...]:
+        own = super()._axes(x)
+        return (-len(own) - 1, *own) if x.ndim > len(own) + 1 else own
+
+
+@regcheck.implements("layer_norm")
+class LongSamplesCutShort(LayerNorm):
+    """Beyond 1024 features it sums whole blocks of 256 alone (apex#411's kind); invisible in short samples."""
+
+    def _mean(self, x: Array) -> Array:
+        n = self.config.shape[-1]
+        return super()._mean(x[..., : n // 256 * 256] if n > 1024 else x)
 
 
 @regcheck.implements("layer_norm")

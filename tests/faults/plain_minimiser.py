@@ -70,7 +70,7 @@ class Minimiser:
         return w
 
     def _sweeps(self) -> int:
-        return 20000
+        return 2000
 
     def _settled(self, w: Array, before: Array) -> bool:
         return bool(np.all(np.abs(w - before) <= 1e-15 * np.max(np.abs(w))))

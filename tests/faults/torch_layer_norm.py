@@ -20,7 +20,7 @@ EXPECTED = {
     "LayerNormOutputReused": "common.calls-do-not-leak",
     "LayerNormParameterGradientsAveraged": "layer_norm.gradient-parameters",
     "LayerNormCotangentClipped": "layer_norm.gradient-input",
-    "LayerNormInHalf": "layer_norm.half-precision-range",
+    "LayerNormInHalf": "layer_norm.matches-definition",
 }
 
 
