@@ -14,7 +14,9 @@ LAYERS = """
     import regcheck
 
     class LayerNorm:
-        def __init__(self, config): self.config = config
+        def __init__(self, config):
+            ones = {"scale": np.ones(config.shape), "shift": np.zeros(config.shape)}
+            self.parameters = ones if config.affine else {}
         def forward(self, x, training):
             return self.act(x)
         def act(self, x):
@@ -32,6 +34,7 @@ def suite(pytester):
 
     def run(source, *arguments):
         pytester.makepyfile(test_author=textwrap.dedent(LAYERS) + textwrap.dedent(source))
+        pytester.makeini("[pytest]")
         return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
 
     return run
