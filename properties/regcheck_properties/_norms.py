@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from regcheck import Case, Evidence, Layers, Unsupported, bounds, holds, reference, within
+from regcheck import Case, Evidence, Layers, Unsupported, bounds, holds, reference, same_bits, within
 from regcheck.host import Fault
 
 if TYPE_CHECKING:
@@ -50,6 +52,19 @@ def layer_of(layers: Layers, case: Case, config: Any = None) -> HostedLayer:
     layer = layers.make(config or case.config, case.dtype)
     layer.assign_parameters(_affine(case))
     return layer
+
+
+def with_state(layers: Layers, case: Case, **changes: float) -> HostedLayer:
+    """As `layer_of`, with the case's recorded statistics; `changes` are fields of the config."""
+    layer = layer_of(layers, case, dataclasses.replace(case.config, **changes))
+    layer.assign_state({name: case[name] for name in ("running_mean", "running_var")})
+    return layer
+
+
+def finite_state(layer: HostedLayer) -> list[Evidence]:
+    """Evidence that everything that the layer has recorded is finite."""
+    state = layer.state()
+    return [holds(np.isfinite(state[name]), "finite", state[name], dims=("C",), what=name) for name in sorted(state)]
 
 
 def run(layer: HostedLayer, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
@@ -123,6 +138,17 @@ def defined(law: Law) -> Law:
     return judged
 
 
+def several(law: Law) -> Law:
+    """The law, but for groups of one value, whatever is declared for them."""
+
+    @functools.wraps(law)
+    def judged(layers: Layers, case: Case) -> Evidence | Sequence[Evidence]:
+        alone = min(group_size(case, name) for name in ("x", "x2") if name in case.arrays) == 1
+        return outside(case) if alone else law(layers, case)
+
+    return judged
+
+
 def group_size(case: Case, name: str = "x") -> int:
     """How many values share a mean: a sample's features, or a channel's entries in the batch."""
     if hasattr(case.config, "shape"):
@@ -151,7 +177,7 @@ def batch_norm(
 def recorded(layers: Layers, case: Case, x: Array | None = None) -> Expected:
     """What batch_norm's definition gives for x in inference, with the case's recorded statistics."""
     ar = bounds.declared_arithmetic(layers, case.dtype)
-    statistics = reference.batch_norm.Running(case["running_mean"], case["running_var"])
+    statistics = reference.batch_norm.running(case["running_mean"], case["running_var"])
     norm = reference.batch_norm.standardise_recorded(case["x"] if x is None else x, case.config, statistics)
     return expected(norm, bounds.standard_recorded(norm, ar), ar, case=case, **_per_channel(case))
 
@@ -180,6 +206,27 @@ def moments(y: Array, want: Expected, case: Case, shift: Array | float = 0.0) ->
         within(a.reshape(-1), b.reshape(-1), c.reshape(-1), dims=each, what=what, judged=judged)
         for what, a, b, c in pairs
     ]
+
+
+def isolated(layer: HostedLayer, case: Case, training: bool, axis: int) -> list[Evidence]:  # noqa: FBT001
+    """Evidence that what is in some groups, the indices along `axis`, reaches no other, and a NaN all of its own."""
+    x, dims, index = case["x"], case.dims["x"], case.values["index"]
+    half = np.random.default_rng(case.values["seed"]).random(x.shape[axis]) < 1 / 2
+    before, place = run(layer, x, training), np.unravel_index(index % (x.size // len(half)), _without(x.shape, axis))
+    found = []
+    for value, kept in itertools.product((np.nan, 3.0), (half, ~half)):
+        changed = np.moveaxis(x.copy(), axis, 0)
+        changed[(~kept, *place)] = value
+        after = run(layer, np.moveaxis(changed, 0, axis), training)
+        same = np.broadcast_to(np.expand_dims(kept, tuple(a for a in range(x.ndim) if a != axis)), x.shape)
+        found.append(same_bits(np.where(same, after, before), before, dims=dims, what=f"y beside {value:g} elsewhere"))
+        if np.isnan(value):
+            found.append(holds(np.isnan(after) | same, np.nan, after, dims=dims, what="y beside NaN"))
+    return found
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return shape[:axis] + shape[axis + 1 :]
 
 
 def constant(y: Array, want: Expected) -> list[Evidence]:

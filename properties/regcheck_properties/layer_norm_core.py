@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
 
 import numpy as np
 
-from regcheck import Case, Evidence, Layers, Unsupported, cases, holds, prop, same_bits
-from regcheck_properties._norms import agree, defined, group_size, judge, layer_norm, layer_of, run
+from regcheck import Case, Evidence, Layers, Unsupported, cases, prop, same_bits
+from regcheck_properties._norms import agree, defined, isolated, judge, layer_norm, layer_of, run
 
 SOURCE = "Ba, Kiros and Hinton 2016, equations 3 and 4"
 
@@ -134,21 +133,7 @@ def position_independent(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def footprint(layers: Layers, case: Case) -> list[Evidence]:
     """What is in one sample, NaN too, reaches no other sample, and a NaN reaches all of its own."""
-    x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
-    half = np.random.default_rng(case.values["seed"]).random(len(x)) < 1 / 2
-    before, dims = run(layer, x, training), case.dims["x"]
-    found = []
-    for value, kept in itertools.product((np.nan, 3.0), (half, ~half)):
-        changed = x.copy()
-        changed.reshape(len(x), -1)[~kept, case.values["index"] % group_size(case)] = value
-        after = run(layer, changed, training)
-        rows = np.broadcast_to(kept.reshape(-1, *[1] * (x.ndim - 1)), x.shape)
-        found.append(
-            same_bits(np.where(rows, after, before), before, dims=dims, what=f"y beside samples with {value:g}")
-        )
-        if np.isnan(value):
-            found.append(holds(np.isnan(after) | rows, np.nan, after, dims=dims, what="y of samples with NaN"))
-    return found
+    return isolated(layer_of(layers, case), case, case.values["training"], axis=0)
 
 
 @prop(

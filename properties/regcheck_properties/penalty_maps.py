@@ -40,18 +40,16 @@ def gradient_odd(layers: Layers, case: Case) -> Evidence:
 def gradient_jump(layers: Layers, case: Case) -> list[Evidence]:
     """The slopes at 0 from the left and from the right are −l1 and +l1."""
     h = case["h"]
-    factors, ar = strengths(layers, case.config), arithmetic(layers, case)
-    layer = layers.make(case.config, case.dtype)
-    slope = reference.gradient(factors, h)
-    bound = bounds.penalty_gradient(factors, h, ar)
-    found = [
-        within(layer.gradient(side * h), side * slope, bound, dims=("H",), what=f"gradient at {name}h")
-        for side, name in ((h.dtype.type(1), "+"), (h.dtype.type(-1), "−"))
-    ]
+    factors, slope = strengths(layers, case.config), reference.gradient(strengths(layers, case.config), h)
+    bound = bounds.penalty_gradient(factors, h, arithmetic(layers, case))
+    found = []
     for side, name in ((1, "+"), (-1, "−")):
         seen = measure(layers, case, side * h[:, None])
-        rise = factors.l1 + factors.l2 * widen(h)
-        found.append(within(seen.observed / h, rise, seen.bound / widen(h), dims=("H",), what=f"P({name}h)/h"))
+        about: dict[str, Any] = {"dims": ("H",), "judged": h > 0}
+        found += [
+            within(_gradient(layers, case, side * h), side * slope, bound, what=f"gradient at {name}h", **about),
+            within(seen.observed / h, seen.expected / h, seen.bound / h, what=f"P({name}h)/h", **about),
+        ]
     return found
 
 

@@ -93,8 +93,13 @@ def statistics(rng: Generator, channels: int, dtype: str) -> dict[str, Array]:
 
 
 def cotangent(rng: Generator, shape: tuple[int, ...], dtype: str) -> Array:
-    """A random cotangent: with ones most gradients of a normalisation are 0."""
-    drawn: Array = rng.standard_normal(shape).astype(dtype)
+    """A random cotangent, each index of the first axis on a scale of its own.
+
+    With ones most gradients of a normalisation are 0.
+    """
+    most = 1.0 if dtype == "float16" else 3.0
+    scale = np.power(10.0, rng.uniform(-2.0, most, (shape[0], *[1] * (len(shape) - 1))))
+    drawn: Array = (rng.standard_normal(shape) * scale).astype(dtype)
     return drawn
 
 

@@ -48,6 +48,7 @@ class Recipe:
     least: int = 1
     lengths: tuple[int, ...] = LENGTHS
     eps: tuple[float, ...] = EPS
+    spatial: tuple[int, ...] = (2, 3, 1, 5)
 
     def reach(self, plan: Plan, n: int) -> fill.Range:
         """Where the data of a group of n values may lie."""
@@ -114,7 +115,7 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe) -> Case:
 @st.composite
 def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe) -> Case:
     ndim = draw(st.sampled_from((0, 2, 1, 3)))
-    spatial = tuple(draw(st.sampled_from((2, 3, 1, 5))) for _ in range(ndim))
+    spatial = tuple(draw(st.sampled_from(recipe.spatial)) for _ in range(ndim))
     inner = int(np.prod(spatial, dtype=int))
     longest = max(400, *recipe.lengths)
     sizes = tuple(n for n in (*recipe.lengths, 1) if min(recipe.sizes(plan)) <= n * inner <= longest)

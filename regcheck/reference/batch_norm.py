@@ -16,10 +16,15 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Running(NamedTuple):
-    """Moving averages, each of shape (channels,)."""
+    """Moving averages, each of shape (channels,), in the oracle's type."""
 
     mean: Array
     var: Array
+
+
+def running(mean: Array, var: Array) -> Running:
+    """Moving averages in the oracle's type."""
+    return Running(widen(mean), widen(var))
 
 
 def along_channels(values: Array, ndim: int) -> Array:
@@ -39,7 +44,7 @@ def standardise(x: Array, config: BatchNormConfig) -> Normalised:
 
 def standardise_recorded(x: Array, config: BatchNormConfig, recorded: Running) -> Normalised:
     """x by recorded statistics, as in inference."""
-    mean, var = (along_channels(widen(v), x.ndim) for v in recorded)
+    mean, var = (along_channels(v, x.ndim) for v in recorded)
     return with_statistics(x, mean, var, reduced(x), config.eps)
 
 
@@ -63,8 +68,7 @@ def update(running: Running, norm: Normalised, weight: float, *, unbiased: bool)
     `unbiased` records m/(m − 1)·σ² (§ 8.2), which is undefined (NaN) at m = 1.
     """
     mean, var = norm.mean.reshape(-1), norm.var.reshape(-1)
-    old = Running(widen(running.mean), widen(running.var))
     with np.errstate(all="ignore"):
         recorded = var * norm.n / (norm.n - 1) if unbiased else var
     w = mean.dtype.type(weight)
-    return Running((1 - w) * old.mean + w * mean, (1 - w) * old.var + w * recorded)
+    return Running((1 - w) * running.mean + w * mean, (1 - w) * running.var + w * recorded)
