@@ -140,25 +140,26 @@ class Subgradient:
     differ in that this one has no reason to stop at exactly 0.
     """
 
-    def __init__(self, l1: float, l2: float, steps: int = 300) -> None:
+    def __init__(self, l1: float, l2: float, steps: int = 200) -> None:
         self.l1, self.l2, self.steps = l1, l2, steps
 
     def minimise(self, a: Array, b: Array) -> Array:
-        """w (k,) float64 for A (n, k) and b (n,)."""
+        """w (k,) float64 for A (n, k) and b (n,). Raises ValueError for other shapes."""
         import torch  # noqa: PLC0415
 
-        matrix, target = torch.tensor(a, dtype=torch.float64), torch.tensor(b, dtype=torch.float64)
+        from regcheck.stock._problem import checked  # noqa: PLC0415
+
+        matrix, target = map(torch.from_numpy, checked(a, b))
         curvature = float(torch.linalg.matrix_norm(matrix, 2)) ** 2 + 2 * self.l2 if matrix.numel() else 0.0
         w = torch.zeros(matrix.shape[1], dtype=torch.float64)
         if curvature == 0:
             return _array(w)
         optimiser = torch.optim.SGD([w], lr=1 / curvature, momentum=0.8, nesterov=True, foreach=False)
-        settling = torch.optim.lr_scheduler.ExponentialLR(optimiser, gamma=0.9)
         for step in range(self.steps):
             w.grad = matrix.T @ (matrix @ w - target) + self.l1 * w.sign() + 2 * self.l2 * w
             optimiser.step()
             if step > self.steps // 2:
-                settling.step()
+                optimiser.param_groups[0]["lr"] *= 0.9
         return _array(w)
 
 
