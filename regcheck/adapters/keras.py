@@ -28,15 +28,13 @@ def versions() -> dict[str, str]:
 
 @contextlib.contextmanager
 def building(dtype: str) -> Iterator[None]:
-    """Call the factory under the dtype policy `dtype`, and with that floatx: a regularizer keeps its strengths in it."""
-    before = keras.config.dtype_policy(), keras.config.floatx()
-    keras.config.set_floatx(dtype)
+    """Call the factory under the dtype policy `dtype`."""
+    before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype)
     try:
         yield
     finally:
-        keras.config.set_floatx(before[1])
-        keras.config.set_dtype_policy(before[0])
+        keras.config.set_dtype_policy(before)
 
 
 def adapt(native: object, implementation: Implementation, config: Any, dtype: str) -> Layer:

@@ -54,7 +54,10 @@ def renderables(report: BenchReport) -> Iterator[RenderableType]:
     for line in facts(report):
         yield Text(line, "yellow" if line.startswith("problem:") else "dim")
     if any(row.timing is not None for row in report.rows):
-        yield Text("† the machine was busy while this was timed · ‡ more than one thread · 2 × reference is twice the time", "dim")
+        yield Text(
+            "† the machine was busy while this was timed · ‡ more than one thread · 2 × reference is twice the time",
+            "dim",
+        )
     yield Text(summary(report), "bold")
 
 

@@ -47,8 +47,17 @@ _EMPTY = {"common.empty-batch": "an empty batch is accepted in training, and the
 _HALF_RATE = "uniform numbers are drawn in half precision, so that a rate becomes the next multiple of 2^-10"
 _RATE = {"dropout.rate": Deviation(_HALF_RATE, strata=("float16",))}
 
+# keras/src/regularizers/regularizers.py: `ops.cast(self.l2, dtype=x.dtype) * …`, and the backend's cast of a Python
+# number goes through floatx: 0.3 becomes 0.30000001192092896 beside float64 weights, whatever their dtype.
+_STRENGTH = Deviation("a strength is rounded to float32 before it meets float64 weights", strata=("float64",))
+_LINEAR = ("value-matches-definition", "linear-in-strength", "gradient-matches-definition")
+_L1 = dict.fromkeys([f"l1.{law}" for law in (*_LINEAR, "gradient-jump", "minimum-at-zero")], _STRENGTH)
+_L2 = dict.fromkeys([f"l2.{law}" for law in (*_LINEAR, "no-gradient-jump", "l2-factor-as-declared")], _STRENGTH)
+_BOTH = ("gradient-jump", "l2-factor-as-declared", "without-l1-is-l2", "without-l2-is-l1", "minimum-at-zero")
+_L1L2 = dict.fromkeys([f"elastic_net.{law}" for law in (*_LINEAR, *_BOTH)], _STRENGTH)
 
-@implements("l1", name="keras.L1", framework="keras", declares=_FLUSHED)
+
+@implements("l1", name="keras.L1", framework="keras", declares=_FLUSHED, deviations=_L1)
 def l1(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     """keras.regularizers.L1."""
     import keras  # noqa: PLC0415
@@ -56,7 +65,7 @@ def l1(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     return keras.regularizers.L1(config.l1)
 
 
-@implements("l2", name="keras.L2", framework="keras", declares=_FLUSHED)
+@implements("l2", name="keras.L2", framework="keras", declares=_FLUSHED, deviations=_L2)
 def l2(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     """keras.regularizers.L2, "computed as loss = l2 * reduce_sum(square(x))": no ½."""
     import keras  # noqa: PLC0415
@@ -64,7 +73,7 @@ def l2(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     return keras.regularizers.L2(config.l2)
 
 
-@implements("elastic_net", name="keras.L1L2", framework="keras", declares=_FLUSHED)
+@implements("elastic_net", name="keras.L1L2", framework="keras", declares=_FLUSHED, deviations=_L1L2)
 def elastic_net(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     """keras.regularizers.L1L2."""
     import keras  # noqa: PLC0415

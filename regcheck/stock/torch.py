@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regcheck.implementation import Unsupported, implements
+from regcheck.implementation import Deviation, Unsupported, implements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +41,13 @@ _BATCH_NORM = {"single_value_batch": "error"}
 # Half input is computed in float32 (seen: at most 1.02 units of rounding up to mean/std = 1000), and a row gives the
 # same bits alone, in a batch and at another address (seen: 28 512 rows of 1 to 10 007 features, four dtypes).
 _LAYER_NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
+
+# aten/src/ATen/native/cpu/layer_norm_kernel.cpp: for half input with half parameters the saved mean and 1/σ, from which
+# the backward pass computes, are half too.
+_SAVED_IN_HALF = Deviation("the backward pass computes from a mean and 1/σ rounded to half", strata=("float16",))
+_HALF_GRADIENTS = dict.fromkeys(
+    [f"layer_norm.{law}" for law in ("gradient-input", "gradient-parameters", "gradient-sum-zero")], _SAVED_IN_HALF
+)
 
 
 @implements("l1", name="torch.vector_norm", framework="torch")
@@ -125,7 +132,7 @@ def _batch_norm(name: str, ndims: tuple[int, ...], config: BatchNormConfig) -> M
     return layer(config.channels, eps=config.eps, momentum=config.momentum, affine=config.affine)
 
 
-@implements("layer_norm", name="torch.LayerNorm", framework="torch", declares=_LAYER_NORM)
+@implements("layer_norm", name="torch.LayerNorm", framework="torch", declares=_LAYER_NORM, deviations=_HALF_GRADIENTS)
 def layer_norm(config: LayerNormConfig) -> Module:
     """nn.LayerNorm."""
     import torch  # noqa: PLC0415
