@@ -107,7 +107,7 @@ def _pieces(report: Report, to: Console) -> Iterable[RenderableType]:
 
 
 def _rows(report: BenchReport) -> Iterable[RenderableType]:
-    from regcheck.bench.table import renderables  # noqa: PLC0415
+    from regcheck.report.performance import renderables  # noqa: PLC0415
 
     return renderables(report)
 
