@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck import Evidence, Unsupported, holds, prop, same_bits
+from regcheck import Evidence, Fault, Unsupported, holds, prop, same_bits
 from regcheck.cases import common as cases
 from regcheck_properties.common_calls import (
     Call,
