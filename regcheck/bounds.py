@@ -290,12 +290,14 @@ def penalty_gradient(strengths: Strengths, w: Array, ar: Arithmetic) -> Array:
     """Bound on l1·sign(w) + 2·l2·w elementwise, and on any subgradient at exactly 0.
 
     The strength's rounding, its product, the sum and the result make 4u; 2·l2·w by differentiating a squared norm
-    makes two more, a quotient and a product. At 0 the expected value is 0 and every value in [−l1, l1] is right.
+    makes two more, a quotient w/‖w‖, whose underflow meets ‖w‖ again, and a product. At 0 the expected value is 0 and
+    every value in [−l1, l1] is right.
     """
-    size = np.abs(w)
+    size = np.abs(widen(w))
     away = 4 * ar.u * strengths.l1 + 6 * ar.u * 2 * strengths.l2 * size
     bound = np.where(size > 0, away, strengths.l1 * (1 + 4 * ar.u))
-    return np.asarray(bound + ar.eta * (2 + 4 * strengths.l2) + ar.eta_out)
+    length = np.sqrt(np.square(size).sum())
+    return np.asarray(bound + ar.eta * (2 + 4 * strengths.l2 * (1 + length)) + ar.eta_out)
 
 
 def penalty_prox(strengths: Strengths, step: float, w: Array, prox: Array, ar: Arithmetic) -> Array:
@@ -351,3 +353,9 @@ def strength_slack(excess: Array, rise: float) -> Array:
     (λ' − λ)(Ω(w') − Ω(w)) <= 2E, and with the first, f(w) − f(w') <= λ·2E/(λ' − λ) + E.
     """
     return np.asarray(2 * excess / rise)
+
+
+def correlation_blur(a: Array, b: Array, l1: float) -> Array:
+    """By how much rounding may move aⱼᵀb against l1, A (P, n, k), b (P, n) → (P, k): (n + 4)u·(Σ|aᵢⱼbᵢ| + l1)."""
+    size = np.abs(a * b[:, :, None]).sum(axis=1) + l1
+    return np.asarray((a.shape[1] + 4) * unit_roundoff("float64") * size)

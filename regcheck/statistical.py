@@ -12,6 +12,7 @@ probability 1e-9 at most; the sequential test pays for it only where a fault is 
 
 from __future__ import annotations
 
+import bisect
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -60,13 +61,16 @@ class _Side(NamedTuple):
         Chernoff's bound the opposite has probability exp(−n·KL(k(n)/n ‖ rate)) at most.
         """
         hit, miss = self._gains()
-        draws = 1
-        while True:
+
+        def decided(draws: int) -> bool:
             share = (math.log(1 / alpha) / draws - miss) / (hit - miss)
-            below = share < self.rate if hit > 0 else share > self.rate
-            if below and draws * float(divergence(share, self.rate)) >= math.log(1 / beta):
-                return draws
-            draws += 1 + draws // 64
+            beyond = share < self.rate if hit > 0 else share > self.rate
+            return beyond and draws * float(divergence(share, self.rate)) >= math.log(1 / beta)
+
+        draws = 1
+        while not decided(draws):
+            draws *= 2
+        return bisect.bisect_left(range(draws), 1, lo=draws // 2, key=decided)
 
     def _gains(self) -> tuple[float, float]:
         return math.log(self.rate / self.null), math.log((1 - self.rate) / (1 - self.null))

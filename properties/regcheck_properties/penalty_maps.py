@@ -1,8 +1,8 @@
-"""Laws of a penalty's gradient, its proximal map and the minimum that it makes, shared by l1, l2 and the elastic net."""
+"""Laws of a penalty's gradient, its proximal map and the minimum that it makes; l1, l2, elastic_net share them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from regcheck.reference.precision import widen
 from regcheck_properties.penalties import Array, arithmetic, at_least, measure, strengths
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from regcheck import Case, Layers
     from regcheck.bounds import Arithmetic
     from regcheck.reference.penalties import Strengths
@@ -40,18 +42,16 @@ def gradient_odd(layers: Layers, case: Case) -> Evidence:
 def gradient_jump(layers: Layers, case: Case) -> list[Evidence]:
     """The slopes at 0 from the left and from the right are −l1 and +l1."""
     h = case["h"]
-    factors, ar = strengths(layers, case.config), arithmetic(layers, case)
-    layer = layers.make(case.config, case.dtype)
-    slope = reference.gradient(factors, h)
-    bound = bounds.penalty_gradient(factors, h, ar)
-    found = [
-        within(layer.gradient(side * h), side * slope, bound, dims=("H",), what=f"gradient at {name}h")
-        for side, name in ((h.dtype.type(1), "+"), (h.dtype.type(-1), "−"))
-    ]
+    factors, slope = strengths(layers, case.config), reference.gradient(strengths(layers, case.config), h)
+    bound = bounds.penalty_gradient(factors, h, arithmetic(layers, case))
+    found = []
     for side, name in ((1, "+"), (-1, "−")):
         seen = measure(layers, case, side * h[:, None])
-        rise = factors.l1 + factors.l2 * widen(h)
-        found.append(within(seen.observed / h, rise, seen.bound / widen(h), dims=("H",), what=f"P({name}h)/h"))
+        about: dict[str, Any] = {"dims": ("H",), "judged": h > 0}
+        found += [
+            within(_gradient(layers, case, side * h), side * slope, bound, what=f"gradient at {name}h", **about),
+            within(seen.observed / h, seen.expected / h, seen.bound / h, what=f"P({name}h)/h", **about),
+        ]
     return found
 
 
@@ -142,7 +142,7 @@ def prox_moreau(layers: Layers, case: Case) -> Evidence:
 
 # --- the minimum of a loss and the penalty, one variable (§ 4.2)
 
-SHAPES = {
+SHAPES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "square": (lambda x: x**2 / 2, lambda x: x),
     "log-cosh": (lambda x: np.abs(x) + np.log1p(np.exp(-2 * np.abs(x))) - np.log(2), np.tanh),
     "fourth power": (lambda x: x**4 / 4, lambda x: x**3),
@@ -197,4 +197,4 @@ def minimum_moves_off_zero(layers: Layers, case: Case) -> list[Evidence]:
     seen = measure(layers, case, lowest)
     depth = slope * lowest + curvature * lowest.astype(np.float64) ** 2 / 2 + seen.observed[:, None]
     clear = slope**2 / (curvature + 2 * factors.l2) > 8 * seen.bound[:, None]
-    return [signs, at_least(-depth, 0 * depth, 0.0, clear, dims=("B", "X"), what="depth of the minimum below 0")]
+    return [signs, at_least(-depth, 0 * depth, 0 * depth, clear, dims=("B", "X"), what="depth of the minimum below 0")]

@@ -8,13 +8,16 @@ import xml.etree.ElementTree as ET
 import pytest
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 LAYERS = """
     import numpy as np
     import regcheck
 
     class LayerNorm:
-        def __init__(self, config): self.config = config
+        def __init__(self, config):
+            ones = {"scale": np.ones(config.shape), "shift": np.zeros(config.shape)}
+            self.parameters = ones if config.affine else {}
         def forward(self, x, training):
             return self.act(x)
         def act(self, x):
@@ -32,6 +35,7 @@ def suite(pytester):
 
     def run(source, *arguments):
         pytester.makepyfile(test_author=textwrap.dedent(LAYERS) + textwrap.dedent(source))
+        pytester.makeini("[pytest]")
         return pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
 
     return run

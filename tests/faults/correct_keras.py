@@ -10,7 +10,9 @@ from keras import ops
 import regcheck
 
 EXPECTED: dict[str, str] = {}
+SINGLE = ("float16", "float32")  # Keras' regularizers round their strengths to float32
 BIASED = {"running_variance": "biased"}
+EMPTY = {"common.empty-batch": "Keras takes the mean of no values, and records the NaN"}
 
 
 def _batch_norm(config: Any, **keywords: Any) -> keras.layers.Layer:
@@ -18,19 +20,19 @@ def _batch_norm(config: Any, **keywords: Any) -> keras.layers.Layer:
     return keras.layers.BatchNormalization(**{**common, **keywords})
 
 
-@regcheck.implements("batch_norm", declares=BIASED)
+@regcheck.implements("batch_norm", declares=BIASED, deviations=EMPTY)
 def batch_norm_last(config: Any) -> keras.layers.Layer:
     """Channels last, Keras' default."""
     return _batch_norm(config)
 
 
-@regcheck.implements("batch_norm", declares=BIASED)
+@regcheck.implements("batch_norm", declares=BIASED, deviations=EMPTY)
 def batch_norm_first(config: Any) -> keras.layers.Layer:
     """Channels first, found from `axis`."""
     return _batch_norm(config, axis=1)
 
 
-@regcheck.implements("batch_norm", declares={**BIASED, "momentum": "old"})
+@regcheck.implements("batch_norm", declares={**BIASED, "momentum": "old"}, deviations=EMPTY)
 def batch_norm_momentum_unchanged(config: Any) -> keras.layers.Layer:
     """Hands momentum on unchanged, and says so."""
     return _batch_norm(config, momentum=config.momentum)
@@ -53,7 +55,10 @@ class UnbiasedBatchNorm(keras.layers.Layer):
         self.spread = self.add_weight(shape=c, initializer="ones", trainable=False, name="spread")
 
     def call(self, x: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002  (Keras' signature)
-        """y of x's shape and dtype."""
+        """y of x's shape and dtype. Raises ValueError for a wrong channel count."""
+        if x.shape[-1] != self.config.channels:
+            msg = f"Expected {self.config.channels} channels. Received shape {x.shape}."
+            raise ValueError(msg)
         wide = ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) == "float16" else x
         mean, variance = ops.cast(self.centre, wide.dtype), ops.cast(self.spread, wide.dtype)
         if training:
@@ -76,6 +81,7 @@ class UnbiasedBatchNorm(keras.layers.Layer):
 @regcheck.implements(
     "batch_norm",
     names={"scale": "multiplier", "shift": "addend", "running_mean": "centre", "running_var": "spread"},
+    deviations=EMPTY,
 )
 def batch_norm_by_the_document(config: Any) -> keras.layers.Layer:
     """Declares nothing but names."""
@@ -89,25 +95,25 @@ def layer_norm(config: Any) -> keras.layers.Layer:
     return keras.layers.LayerNormalization(axis=axes, epsilon=config.eps, center=config.affine, scale=config.affine)
 
 
-@regcheck.implements("dropout")
+@regcheck.implements("dropout", dtypes=("float32", "float64"))
 def dropout(config: Any) -> keras.layers.Layer:
-    """keras.layers.Dropout with a seed."""
+    """keras.layers.Dropout with a seed; in float16 it draws with 10 bits, and misses small rates."""
     return keras.layers.Dropout(config.rate, seed=7)
 
 
-@regcheck.implements("l1")
+@regcheck.implements("l1", dtypes=SINGLE)
 def l1(config: Any) -> keras.regularizers.Regularizer:
     """keras.regularizers.L1."""
     return keras.regularizers.L1(config.l1)
 
 
-@regcheck.implements("l2", declares={"l2_factor": "0.5"})
+@regcheck.implements("l2", declares={"l2_factor": "0.5"}, dtypes=SINGLE)
 def l2_half(config: Any) -> keras.regularizers.Regularizer:
     """½λ·Σw², and says so."""
     return keras.regularizers.L2(config.l2 / 2)
 
 
-@regcheck.implements("elastic_net")
+@regcheck.implements("elastic_net", dtypes=SINGLE)
 def elastic_net(config: Any) -> keras.regularizers.Regularizer:
     """keras.regularizers.L1L2."""
     return keras.regularizers.L1L2(l1=config.l1, l2=config.l2)

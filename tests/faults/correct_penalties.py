@@ -30,7 +30,9 @@ class Penalty:
             return np.asarray(self.l1 * self._sign(w) + 2 * self.l2 * w).astype(w.dtype)
 
     def _value(self, w: Array) -> Any:
-        return self.l1 * np.sum(np.abs(w)) + self.l2 * np.sum(w * w)
+        # A strength of 0 must not meet a sum that overflowed.
+        linear = self.l1 * np.sum(np.abs(w)) if self.l1 else 0
+        return linear + (self.l2 * np.sum(w * w) if self.l2 else 0)
 
     def _sign(self, w: Array) -> Array:
         return np.sign(w)

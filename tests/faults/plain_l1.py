@@ -24,6 +24,7 @@ EXPECTED = {
     "L2AddedOn": "l1.value-matches-definition",
     "NearlyConvex": "l1.convex",
     "Logarithm": "l1.homogeneous",
+    "SquaresTimesZero": "l1.value-matches-definition",
     "CoarseSum": "l1.value-matches-definition",
     "GradientForgetsStrength": "l1.gradient-matches-definition",
     "GradientSmoothed": "l1.gradient-jump",
@@ -176,6 +177,17 @@ class Logarithm(Penalty):
 
     def _magnitude(self, w: Array) -> Array:
         return np.log1p(np.abs(w))
+
+
+@regcheck.implements("l1")
+class SquaresTimesZero(Penalty):
+    """An elastic net with l2 = 0 in float32: 0·Σw² is NaN where the squares overflow."""
+
+    def value(self, w: Array) -> Any:
+        """The penalty."""
+        with np.errstate(all="ignore"):
+            narrow = w.astype(np.promote_types(w.dtype, np.float32))
+            return w.dtype.type(self.l1 * np.sum(np.abs(narrow)) + 0.0 * np.sum(narrow * narrow))
 
 
 @regcheck.implements("l1")

@@ -12,6 +12,7 @@ import pytest
 
 HERE = Path(__file__).parent
 PROJECT = HERE / "foreign"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,7 @@ def test_its_property_judges_our_layers(site, tmp_path):
 
 def test_its_author_s_suite_has_one_item_per_cell(site, tmp_path):
     shutil.copy(HERE / "author_suite.py", tmp_path / "test_author.py")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
     done = run(site, "pytest", "-v", "-p", "no:cacheprovider", "test_author.py", cwd=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     lines = done.stdout.splitlines()

@@ -1,0 +1,116 @@
+"""What is measured: the passes of each family, the sizes, and how many bytes a pass must move."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from regcheck.families import (
+    BatchNormConfig,
+    DropoutConfig,
+    LayerNormConfig,
+    MinimiserConfig,
+    PenaltyConfig,
+)
+
+SIZES = ("small", "medium", "large")
+TRAFFIC_MODEL = (
+    "Bytes moved are the least that a pass can move: every array named below is read once or written once, in its own "
+    "dtype; what is kept for the backward pass, masks, statistics of a batch and second reads are not counted."
+)
+
+
+class Pass(NamedTuple):
+    """One timed call, and the arrays that it must read and write."""
+
+    name: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+    def traffic(self) -> str:
+        """The traffic model in words."""
+        return f"reads {', '.join(self.reads)}; writes {', '.join(self.writes)}"
+
+
+class Problem(NamedTuple):
+    """A family's config at a size; `shape` is that of x, w or A."""
+
+    family: str
+    size: str
+    config: Any
+    shape: tuple[int, ...]
+    dtype: str
+
+
+_AFFINE, _RUNNING = ("scale", "shift"), ("running_mean", "running_var")
+_BACKWARD = Pass("backward", ("x", "cotangent", "scale"), ("dx", "dscale", "dshift"))
+_DROPOUT = (
+    Pass("forward, training", ("x",), ("y",)),
+    Pass("forward, inference", ("x",), ("y",)),
+    Pass("backward", ("cotangent",), ("dx",)),
+)
+_PENALTY = (Pass("value", ("w",), ("value",)), Pass("gradient", ("w",), ("gradient",)))
+PASSES: dict[str, tuple[Pass, ...]] = {
+    # Training and inference of layer normalisation are one pass.
+    "layer_norm": (Pass("forward", ("x", *_AFFINE), ("y",)), _BACKWARD),
+    "batch_norm": (
+        Pass("forward, training", ("x", *_AFFINE, *_RUNNING), ("y", *_RUNNING)),
+        Pass("forward, inference", ("x", *_AFFINE, *_RUNNING), ("y",)),
+        _BACKWARD,
+    ),
+    "dropout": _DROPOUT,
+    "l1": _PENALTY,
+    "l2": _PENALTY,
+    "elastic_net": _PENALTY,
+    "minimiser": (Pass("minimise", ("A", "b"), ("solution",)),),
+}
+
+_BATCHES = {
+    "small": ((8, 16, 4, 4), (128, 16), (8, 16, 16), (8, 16, 4, 2, 2)),
+    "medium": ((16, 64, 16, 16), (4096, 64), (16, 64, 256), (16, 64, 8, 8, 4)),
+    "large": ((16, 64, 32, 32), (16384, 64), (16, 64, 1024), (16, 64, 16, 8, 8)),
+}
+_MATRICES = {"small": (32, 64), "medium": (512, 512), "large": (1024, 1024)}
+_VECTORS = {"small": (2**11,), "medium": (2**18,), "large": (2**20,)}
+_SYSTEMS = {"small": (64, 16), "medium": (256, 64), "large": (1024, 256)}
+
+
+def candidates(family: str, size: str, dtype: str) -> list[Problem]:
+    """The problems of a size, in order of preference: an implementation is given the first that it can build."""
+    if family == "batch_norm":
+        shapes = _BATCHES[size]
+        pairs: list[tuple[Any, tuple[int, ...]]] = [(BatchNormConfig(s[1], len(s) - 2), s) for s in shapes]
+    elif family == "layer_norm":
+        pairs = [(LayerNormConfig(_MATRICES[size][1:]), _MATRICES[size])]
+    elif family == "dropout":
+        pairs = [(DropoutConfig(0.25), _MATRICES[size])]
+    elif family == "minimiser":
+        rows = _SYSTEMS[size][0]  # correlations grow with the rows, and the strengths with them
+        pairs = [(MinimiserConfig(l1=0.1 * rows, l2=0.01 * rows), _SYSTEMS[size])]
+    else:
+        pairs = [(PenaltyConfig(l1=0.01, l2=0.02), _VECTORS[size])]
+    return [Problem(family, size, config, shape, dtype) for config, shape in pairs]
+
+
+def bytes_moved(problem: Problem, timed: Pass) -> int:
+    """The least number of bytes that a pass reads and writes."""
+    return sum(_elements(problem, name) for name in timed.reads + timed.writes) * np.dtype(problem.dtype).itemsize
+
+
+def _elements(problem: Problem, name: str) -> int:
+    if name in {"x", "y", "cotangent", "dx", "w", "gradient", "A"}:
+        return math.prod(problem.shape)
+    if name == "value":
+        return 1
+    if problem.family == "minimiser":
+        return problem.shape[{"b": 0, "solution": 1}[name]]
+    return math.prod(parameter_shape(problem))
+
+
+def parameter_shape(problem: Problem) -> tuple[int, ...]:
+    """Shape of γ, β and the running statistics; () where a family has none."""
+    if isinstance(problem.config, BatchNormConfig):
+        return (problem.config.channels,)
+    return problem.config.shape if isinstance(problem.config, LayerNormConfig) else ()
