@@ -31,8 +31,8 @@ BUDGETS = {"quick": 20, "default": 200, "thorough": 2000}
 # A cell that takes longer is inconclusive; a call that takes longer is the layer's failure instead.
 CELL_SECONDS = {"quick": 60.0, "default": 120.0, "thorough": 1200.0}
 MIN_EXAMPLES = 4
-# Laws whose cases come one by one stop at so many of them; `--examples` lifts this.
-MAX_EXAMPLES = {"quick": 9, "default": 30, "thorough": 600}
+# Laws whose cases come few at a time stop at so many batches of a dtype; `--examples` lifts this.
+MAX_EXAMPLES = {"quick": 3, "default": 10, "thorough": 200}
 SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40}
 HANG_SHRINK_SECONDS = 0.5
 HISTORY = 400
@@ -225,7 +225,7 @@ class CellJudge:
         total = self.settings.examples or BUDGETS[self.settings.profile]
         for dtype in dtypes:
             most = total if self.settings.examples else MAX_EXAMPLES[self.settings.profile]
-            seen = self._generate(dtype, -(-total // len(dtypes)), max(-(-most // len(dtypes)), 1))
+            seen = self._generate(dtype, -(-total // len(dtypes)), most)
             if seen is not None:
                 recurred = self._recur(*seen)
                 return self._smallest(recurred, shrink_calls)

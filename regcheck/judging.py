@@ -143,9 +143,9 @@ class Judging:
             server.close()
 
 
-def _witnesses(about: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _witnesses(about: dict[str, Any]) -> tuple[dict[str, Case], str]:
     try:
-        return dict(replay.stored_witnesses(about["folder"], about["deviations"])), ""
+        return replay.stored_witnesses(about), ""
     except UsageError as error:
         return {}, f"a stored witness of {about['name']} is unusable: {error}"
 
@@ -154,9 +154,8 @@ def _expected(name: str, about: dict[str, Any], versions: dict[str, str], witnes
     deviation = about["deviations"].get(name)
     if deviation is None or not _versions_fit(deviation["versions"], versions):
         return None
-    stored = witnesses.get(name)
     strata = tuple(deviation["strata"]) if deviation["strata"] is not None else None
-    return Expected(deviation["reason"], strata, stored[0].case if stored else None)
+    return Expected(deviation["reason"], strata, witnesses.get(name))
 
 
 def _versions_fit(wanted: dict[str, list[str]] | None, versions: dict[str, str]) -> bool:
@@ -172,8 +171,12 @@ def main() -> None:
     os.dup2(2, 1)
 
     def tell(event: dict[str, Any]) -> None:
-        events.write(json.dumps(event) + "\n")
-        events.flush()
+        try:
+            events.write(json.dumps(event) + "\n")
+            events.flush()
+        except BrokenPipeError:
+            # Nobody is left to tell: the run was ended.
+            os._exit(1)
 
     judging = Judging(tell)
     try:

@@ -16,7 +16,7 @@ from regcheck.host import CALL_SECONDS, Session
 from regcheck.processes import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from regcheck.case import Case
     from regcheck.judge import Finding
@@ -75,7 +75,7 @@ def write(finding: Finding, prop: Property, about: Mapping[str, Any], source: Ma
         "history": [storage.case_to_json(c) for c in finding.history],
     }
     body["sha256"] = _digest(body)
-    path = Path(FOLDER) / f"{slug(about['name'] + '--' + prop.id)}.json"
+    path = Path(FOLDER) / witness_name(about["name"], prop.id)
     files.write_atomically(path, json.dumps(body, indent=1, allow_nan=True) + "\n")
     return str(path)
 
@@ -172,10 +172,33 @@ def judge_again(stored: Stored, prop: Property, server: Server, timeout: float =
         session.close()
 
 
-def stored_witnesses(folder: str | None, deviations: Mapping[str, Mapping[str, Any]]) -> dict[str, Sequence[Stored]]:
-    """The stored witnesses that an implementation's deviations name, by property id. Raises UsageError."""
-    found: dict[str, Sequence[Stored]] = {}
-    for prop, deviation in deviations.items():
-        if deviation["witness"] is not None and folder is not None:
-            found[prop] = [read(Path(folder) / "witnesses" / deviation["witness"])]
+def witness_name(implementation: str, prop: str) -> str:
+    """The file name of a deviation's stored witness where the declaration gives none."""
+    return f"{slug(f'{implementation}--{prop}')}.json"
+
+
+def stored_witnesses(about: Mapping[str, Any]) -> dict[str, Case]:
+    """The stored witnesses of an implementation's deviations by property id, from `witnesses/` beside its module.
+
+    Raises UsageError for a file that is named and missing, or is no replay file.
+    """
+    found: dict[str, Case] = {}
+    if about["folder"] is None:
+        return found
+    folder = Path(about["folder"]) / "witnesses"
+    for prop, deviation in about["deviations"].items():
+        path = folder / (deviation["witness"] or witness_name(about["name"], prop))
+        if deviation["witness"] is not None or path.is_file():
+            found[prop] = read(path).case
     return found
+
+
+def publish(path: Path, folder: Path) -> Path:
+    """Copy a replay file into `folder` as a stored witness, without this machine's paths. Raises UsageError."""
+    stored = read(path)
+    body = json.loads(path.read_text(encoding="utf-8"))
+    body["python"] = ""
+    body["sha256"] = _digest(body)
+    target = folder / witness_name(stored.name, stored.property)
+    files.write_atomically(target, json.dumps(body, allow_nan=True) + "\n")
+    return target

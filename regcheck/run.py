@@ -19,6 +19,7 @@ import msgspec
 from regcheck import __version__, files, machine, registry
 from regcheck.errors import UsageError
 from regcheck.plan import Request, Target, check_deviations, named_apart, select, targets_of
+from regcheck.report import records
 from regcheck.verdict import Cell, Report, summarise
 
 if TYPE_CHECKING:
@@ -68,10 +69,14 @@ class Judge:
         elif self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             self.process.wait(15)
-            return
-        self.process.kill()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if kill and self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
 
 
 class Court:
@@ -79,6 +84,7 @@ class Court:
 
     def __init__(self, jobs: int) -> None:
         self.judges = [Judge() for _ in range(jobs)]
+        self.closed = False
 
     def run(self, units: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Yield (unit, event) as they come."""
@@ -89,14 +95,15 @@ class Court:
         def work(position: int) -> None:
             while True:
                 with lock:
-                    if not todo:
+                    if self.closed or not todo:
                         break
                     # One judge starts from each end, so each imports as few frameworks as can be.
                     unit = todo.popleft() if position % 2 == 0 else todo.pop()
                 for event in self.judges[position].events(unit):
                     seen.put((unit, event))
-                if self.judges[position].process.poll() is not None:
-                    self.judges[position] = Judge()
+                with lock:
+                    if not self.closed and self.judges[position].process.poll() is not None:
+                        self.judges[position] = Judge()
             seen.put(None)
 
         threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(len(self.judges))]
@@ -112,6 +119,7 @@ class Court:
 
     def close(self, *, kill: bool = False) -> None:
         """End the judges."""
+        self.closed = True
         for judge in self.judges:
             judge.close(kill=kill)
 
@@ -154,12 +162,14 @@ class Run:
         self.peaks: dict[str, float] = {}
         self.planned: list[tuple[dict[str, Any], Property]] = []
         self.complete = False
+        self.whole = True
         self.started = self.saved = time.monotonic()
 
     def verify(self) -> Report:
         """Run it. Raises UsageError; KeyboardInterrupt ends it early with what it has."""
         catalogue = registry.catalogue()
         self.problems += catalogue.problems
+        self.whole = not catalogue.problems
         laws = select(self.request, catalogue.properties)
         targets = targets_of(self.request, registry.entries(registry.IMPLEMENTATIONS), registry.adapters())
         self._save(force=True)
@@ -311,6 +321,7 @@ class Run:
         summary = summarise(cells)
         conformant = (
             self.complete
+            and self.whole
             and not self.request.partial
             and bool(summary.planned)
             and not (summary.inconclusive or self.misjudged or self.internal)
@@ -340,7 +351,7 @@ class Run:
         if self.request.json is None or not (force or time.monotonic() - self.saved > SAVE_SECONDS):
             return
         self.saved = time.monotonic()
-        files.write_atomically(self.request.json, msgspec.json.encode(self.report()).decode() + "\n")
+        files.write_atomically(self.request.json, records.dumps(self.report()))
 
 
 def _public(about: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from regcheck import Case, Evidence, Layers, Unsupported, bounds, holds, reference, same_bits, within
-from regcheck.host import Fault
+from regcheck import Case, Evidence, Fault, Layers, Unsupported, bounds, holds, reference, same_bits, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

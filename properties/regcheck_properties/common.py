@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck import Evidence, Unsupported, holds, prop, same_bits
+from regcheck import Evidence, Fault, Unsupported, holds, prop, same_bits
 from regcheck.cases import common as cases
-from regcheck.host import Fault
 from regcheck_properties.common_calls import (
     Call,
     backward_repeatable,

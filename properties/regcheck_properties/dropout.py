@@ -175,6 +175,7 @@ def _exactly(layers: Layers, case: Case, result: Array, gradient: Array) -> list
 def backward_mask(layers: Layers, case: Case) -> list[Evidence]:
     """The gradient passes through the forward pass's own mask, also where x is 0."""
     layer, x, cotangent = fresh(layers, case), cases.nonzero(case["x"]), case["cotangent"]
+    mask(layer, x)
     seen = mask(layer, x)
     found = [_masked(layer.backward(cotangent)["x"], cotangent, seen, case, "dx")]
     if _replays(layer, case):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from regcheck import Evidence, bounds, prop, within
 from regcheck.cases import minimiser as cases
 from regcheck.families import MinimiserConfig
 from regcheck.reference import minimiser as reference
-
 from regcheck_properties.penalties import at_least, at_most
 from regcheck_properties.problems import Array, Solved, claim, solve
 from regcheck_properties.selection import constrained_form, duplicated_columns, l1_picks_one, l2_groups
@@ -24,7 +23,14 @@ COEFFICIENTS = ("P", "K")
 DOUBLE = ("float64",)
 
 
-@prop("minimiser.kkt", cases=cases.problems, level="core", dtypes=DOUBLE, formula="wⱼ = S(aⱼᵀr + ‖aⱼ‖²wⱼ, l1)/(‖aⱼ‖² + 2·l2)", statements=["1.2", "3.3"])
+@prop(
+    "minimiser.kkt",
+    cases=cases.problems,
+    level="core",
+    dtypes=DOUBLE,
+    formula="wⱼ = S(aⱼᵀr + ‖aⱼ‖²wⱼ, l1)/(‖aⱼ‖² + 2·l2)",
+    statements=["1.2", "3.3"],
+)
 def kkt(layers: Layers, case: Case) -> Evidence:
     """The result is optimal in every coordinate, as far as the promised duality gap says."""
     seen = solve(layers, case)
@@ -35,7 +41,14 @@ def kkt(layers: Layers, case: Case) -> Evidence:
     return within(seen.w, best, step, dims=COEFFICIENTS, what="w", judged=(curvature > 0) & (seen.excess > 0)[:, None])
 
 
-@prop("minimiser.near-minimum", cases=cases.problems, level="core", dtypes=DOUBLE, formula="F(w) <= min F + tolerance·½‖b‖²", statements=["1.1"])
+@prop(
+    "minimiser.near-minimum",
+    cases=cases.problems,
+    level="core",
+    dtypes=DOUBLE,
+    formula="F(w) <= min F + tolerance·½‖b‖²",
+    statements=["1.1"],
+)
 def near_minimum(layers: Layers, case: Case) -> Evidence:
     """The objective is no further above its minimum than the promised duality gap."""
     seen = solve(layers, case)
@@ -43,7 +56,15 @@ def near_minimum(layers: Layers, case: Case) -> Evidence:
     return at_most(seen.objective(), least, seen.excess, seen.excess > 0, dims=("P",), what="F(w)")
 
 
-@prop("minimiser.zero-crossing", cases=cases.one_dimensional, level="core", kind="exact", dtypes=DOUBLE, formula="w = 0 ⇔ |L′(0)| <= l1", statements=["1.2", "4.2a"])
+@prop(
+    "minimiser.zero-crossing",
+    cases=cases.one_dimensional,
+    level="core",
+    kind="exact",
+    dtypes=DOUBLE,
+    formula="w = 0 ⇔ |L′(0)| <= l1",
+    statements=["1.2", "4.2a"],
+)
 def zero_crossing(layers: Layers, case: Case) -> Evidence:
     """In one dimension the minimum is exactly at 0 if and only if |L′(0)| <= l1.
 
@@ -52,17 +73,25 @@ def zero_crossing(layers: Layers, case: Case) -> Evidence:
     seen = solve(layers, case)
     slope = reference.correlations(seen.a, seen.b)
     curvature = reference.curvatures(seen.a, seen.config)
-    exact = _small_integers(seen.a).all(axis=1) & _small_integers(seen.b).all(axis=1)[:, None]
-    margin = np.where(exact, 0, _blur(seen))
+    exact = (_small_integers(seen.a[:, :, 0]) & _small_integers(seen.b)).all(axis=1, keepdims=True)
+    margin = np.where(exact, 0, bounds.correlation_blur(seen.a, seen.b, seen.config.l1))
     inside, outside = np.abs(slope) <= seen.config.l1 - margin, np.abs(slope) > seen.config.l1
     with np.errstate(all="ignore"):
         minimiser = reference.soft_threshold(slope, seen.config.l1) / np.where(curvature > 0, curvature, 1)
-        outside &= curvature * minimiser**2 / 2 > 4 * seen.excess[:, None]
+        outside &= curvature * minimiser**2 / 2 > 4 * seen.excess[:, None]  # what w = 0 would be above the minimum
     right = np.where(inside, seen.w == 0, np.sign(seen.w) == np.sign(slope))
-    return claim(right, inside | outside, minimiser, seen.w, COEFFICIENTS, "w")
+    return claim(right, inside | outside, minimiser, seen.w, "w")
 
 
-@prop("minimiser.l2-never-zero", cases=cases.one_dimensional_l2, level="core", dtypes=DOUBLE, kind="exact", formula="aᵀb ≠ 0 ⇒ 0 < |w| < |aᵀb|/‖a‖²", statements=["3.2", "4.2b"])
+@prop(
+    "minimiser.l2-never-zero",
+    cases=cases.one_dimensional_l2,
+    level="core",
+    dtypes=DOUBLE,
+    kind="exact",
+    formula="aᵀb ≠ 0 ⇒ 0 < |w| < |aᵀb|/‖a‖²",
+    statements=["3.2", "4.2b"],
+)
 def l2_never_zero(layers: Layers, case: Case) -> Evidence:
     """In one dimension l2 alone never gives 0 where aᵀb is not: the sign stays, the size shrinks."""
     seen = solve(layers, case)
@@ -73,24 +102,39 @@ def l2_never_zero(layers: Layers, case: Case) -> Evidence:
     clear = 4 * bounds.coordinate_step(seen.excess[:, None], curvature)
     judged = (np.abs(minimiser) > clear) & (np.abs(alone) - np.abs(minimiser) > clear)
     right = (np.sign(seen.w) == np.sign(slope)) & (np.abs(seen.w) < np.abs(alone))
-    return claim(right, judged, minimiser, seen.w, COEFFICIENTS, "w")
+    return claim(right, judged, minimiser, seen.w, "w")
 
 
-@prop("minimiser.all-zero-threshold", cases=cases.thresholds, level="core", kind="exact", dtypes=DOUBLE, formula="w = 0 ⇔ ‖Aᵀb‖∞ <= l1", statements=["1.2"])
+@prop(
+    "minimiser.all-zero-threshold",
+    cases=cases.thresholds,
+    level="core",
+    kind="exact",
+    dtypes=DOUBLE,
+    formula="w = 0 ⇔ ‖Aᵀb‖∞ <= l1",
+    statements=["1.2"],
+)
 def all_zero_threshold(layers: Layers, case: Case) -> Evidence:
     """All coefficients are exactly 0 from the strength ‖Aᵀb‖∞ on, and not before."""
     seen = solve(layers, case)
     excess = np.abs(reference.correlations(seen.a, seen.b)) - seen.config.l1
-    below = (excess <= -_blur(seen)).all(axis=1)
+    below = (excess <= -bounds.correlation_blur(seen.a, seen.b, seen.config.l1)).all(axis=1)
     curvature = reference.curvatures(seen.a, seen.config)
     with np.errstate(all="ignore"):
         above = (np.maximum(excess, 0) ** 2 / (2 * curvature) > 4 * seen.excess[:, None]).any(axis=1)
     largest = np.abs(seen.w).max(axis=1)
     right = np.where(below, largest == 0, largest > 0)
-    return claim(right, below | above, np.where(below, "0", "not 0").astype(object), largest, ("P",), "‖w‖∞")
+    return claim(right, below | above, np.where(below, "0", "not 0").astype(object), largest, "‖w‖∞")
 
 
-@prop("minimiser.closed-form", cases=cases.closed_forms, level="core", dtypes=DOUBLE, formula="AᵀA = I: w = S(Aᵀb, l1)/(1 + 2·l2); l1 = 0: w = (AᵀA + 2·l2·I)⁻¹Aᵀb", statements=["3.3"])
+@prop(
+    "minimiser.closed-form",
+    cases=cases.closed_forms,
+    level="core",
+    dtypes=DOUBLE,
+    formula="AᵀA = I: w = S(Aᵀb, l1)/(1 + 2·l2); l1 = 0: w = (AᵀA + 2·l2·I)⁻¹Aᵀb",
+    statements=["3.3"],
+)
 def closed_form(layers: Layers, case: Case) -> Evidence:
     """Orthonormal columns give S(Aᵀb, l1)/(1 + 2·l2), and l1 = 0 the ridge solution."""
     seen = solve(layers, case)
@@ -106,7 +150,14 @@ def closed_form(layers: Layers, case: Case) -> Evidence:
     return within(seen.w, np.where(judged, expected, 0), distance, dims=COEFFICIENTS, what="w", judged=judged)
 
 
-@prop("minimiser.monotone-in-strength", cases=cases.one_penalty, level="core", dtypes=DOUBLE, formula="λ′ > λ ⇒ Ω(w′) <= Ω(w), f(w′) >= f(w)", statements=["1.1"])
+@prop(
+    "minimiser.monotone-in-strength",
+    cases=cases.one_penalty,
+    level="core",
+    dtypes=DOUBLE,
+    formula="λ′ > λ ⇒ Ω(w′) <= Ω(w), f(w′) >= f(w)",
+    statements=["1.1"],
+)
 def monotone_in_strength(layers: Layers, case: Case) -> list[Evidence]:
     """A stronger penalty never has a larger norm of its own, and never a smaller data loss."""
     config = case.config
@@ -114,11 +165,12 @@ def monotone_in_strength(layers: Layers, case: Case) -> list[Evidence]:
     strong = solve(layers, case, config=MinimiserConfig(1.5 * config.l1, 1.5 * config.l2))
     strength = config.l1 or config.l2
     slack = bounds.strength_slack(weak.excess, strength / 2)
-    about = {"judged": weak.excess > 0, "dims": ("P",)}
+    about: dict[str, Any] = {"judged": weak.excess > 0, "dims": ("P",)}
     weak_norm, strong_norm = (reference.penalty(s.w, config) / strength for s in (weak, strong))
+    lost = strength * slack + weak.excess
     return [
         at_most(strong_norm, weak_norm, slack, what="norm at 1.5 times the strength", **about),
-        at_least(strong.loss(), weak.loss(), strength * slack + weak.excess, what="loss at 1.5 times the strength", **about),
+        at_least(strong.loss(), weak.loss(), lost, what="loss at 1.5 times the strength", **about),
     ]
 
 
@@ -133,7 +185,13 @@ def permutation_equivariant(layers: Layers, case: Case) -> list[Evidence]:
     return _same_solution(moved, seen, seen.w[:, order] * signs, "w of permuted columns")
 
 
-@prop("minimiser.scale-equivariant", cases=cases.problems, level="core", dtypes=DOUBLE, formula="w(A, c·b; |c|·l1, l2) = c·w(A, b; l1, l2)")
+@prop(
+    "minimiser.scale-equivariant",
+    cases=cases.problems,
+    level="core",
+    dtypes=DOUBLE,
+    formula="w(A, c·b; |c|·l1, l2) = c·w(A, b; l1, l2)",
+)
 def scale_equivariant(layers: Layers, case: Case) -> list[Evidence]:
     """Targets c times as large, with l1 |c| times as large, give coefficients c times as large."""
     c, config = float(case.values["factor"]), case.config
@@ -142,7 +200,14 @@ def scale_equivariant(layers: Layers, case: Case) -> list[Evidence]:
     return _same_solution(scaled, seen._replace(excess=c * c * seen.excess), c * seen.w, f"w of {c}·b")
 
 
-@prop("minimiser.stability", cases=cases.strongly_convex, level="core", dtypes=DOUBLE, formula="‖Δw‖ <= ‖AᵀΔb‖/(σ²_min + 2·l2)", statements=["1.3"])
+@prop(
+    "minimiser.stability",
+    cases=cases.strongly_convex,
+    level="core",
+    dtypes=DOUBLE,
+    formula="‖Δw‖ <= ‖AᵀΔb‖/(σ²_min + 2·l2)",
+    statements=["1.3"],
+)
 def stability(layers: Layers, case: Case) -> Evidence:
     """The result moves at most in proportion to the change of the targets, less so the stronger l2 is."""
     rng = np.random.Generator(np.random.Philox(int(case.values["seed"]) ^ 0x27D4EB2F))
@@ -158,19 +223,18 @@ def stability(layers: Layers, case: Case) -> Evidence:
 
 def _same_solution(seen: Solved, other: Solved, expected: Array, what: str) -> list[Evidence]:
     """Evidence that `seen.w` is `expected` where the minimiser is unique, and as good as it everywhere."""
-    slack = seen.distance() + bounds.minimiser_distance(other.excess[:, None], 1 / reference.inverse_diagonal(seen.a, seen.config))
+    slack = seen.distance() + bounds.minimiser_distance(
+        other.excess[:, None], 1 / reference.inverse_diagonal(seen.a, seen.config)
+    )
     unique = np.isfinite(slack) & (slack > 0)
     value = reference.objective(seen.a, seen.b, expected, seen.config)
     return [
         within(seen.w, expected, slack, dims=COEFFICIENTS, what=what, judged=unique),
-        within(seen.objective(), value, seen.excess + other.excess, dims=("P",), what=f"F({what})", judged=seen.excess > 0),
+        within(
+            seen.objective(), value, seen.excess + other.excess, dims=("P",), what=f"F({what})", judged=seen.excess > 0
+        ),
     ]
 
 
 def _small_integers(x: Array) -> Array:
-    return (x == np.rint(x)) & (np.abs(x) <= 2.0**20)
-
-
-def _blur(seen: Solved) -> Array:
-    """By how much rounding may move aⱼᵀb (P, K): γ(n + 2)·Σ|aᵢⱼbᵢ|, and l1 by as much."""
-    return bounds.correlation_blur(seen.a, seen.b, seen.config.l1)
+    return np.asarray((x == np.rint(x)) & (np.abs(x) <= 2.0**20))

@@ -54,10 +54,9 @@ def measure(
     return Seen(observed, reference.value(factors, sums), bound)
 
 
-def number(value: Array) -> np.floating[Any]:
-    """The one number in `value`, in a type that holds it; NaN if there is not one."""
-    wide = np.asarray(value, dtype=np.longdouble)
-    return wide[()] if wide.shape == () else np.longdouble(np.nan)
+def number(value: Array) -> np.longdouble:
+    """The one number in `value`, in a type that holds it; NaN if it is not one number."""
+    return np.longdouble(value[()] if value.shape == () else np.nan)
 
 
 def at_most(observed: Array, limit: Array, slack: Array, judged: Array | None = None, **about: Any) -> Evidence:

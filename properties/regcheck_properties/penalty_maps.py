@@ -1,8 +1,8 @@
-"""Laws of a penalty's gradient, its proximal map and the minimum that it makes, shared by l1, l2 and the elastic net."""
+"""Laws of a penalty's gradient, its proximal map and the minimum that it makes; l1, l2, elastic_net share them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from regcheck.reference.precision import widen
 from regcheck_properties.penalties import Array, arithmetic, at_least, measure, strengths
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from regcheck import Case, Layers
     from regcheck.bounds import Arithmetic
     from regcheck.reference.penalties import Strengths
@@ -140,7 +142,7 @@ def prox_moreau(layers: Layers, case: Case) -> Evidence:
 
 # --- the minimum of a loss and the penalty, one variable (§ 4.2)
 
-SHAPES = {
+SHAPES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "square": (lambda x: x**2 / 2, lambda x: x),
     "log-cosh": (lambda x: np.abs(x) + np.log1p(np.exp(-2 * np.abs(x))) - np.log(2), np.tanh),
     "fourth power": (lambda x: x**4 / 4, lambda x: x**3),
@@ -195,4 +197,4 @@ def minimum_moves_off_zero(layers: Layers, case: Case) -> list[Evidence]:
     seen = measure(layers, case, lowest)
     depth = slope * lowest + curvature * lowest.astype(np.float64) ** 2 / 2 + seen.observed[:, None]
     clear = slope**2 / (curvature + 2 * factors.l2) > 8 * seen.bound[:, None]
-    return [signs, at_least(-depth, 0 * depth, 0.0, clear, dims=("B", "X"), what="depth of the minimum below 0")]
+    return [signs, at_least(-depth, 0 * depth, 0 * depth, clear, dims=("B", "X"), what="depth of the minimum below 0")]

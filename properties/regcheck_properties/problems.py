@@ -64,7 +64,7 @@ def _tolerance(layers: Layers, layer: HostedLayer) -> float:
     return bounds.TOLERANCE if promised is None else promised
 
 
-def claim(holds: Array, judged: Array, expected: Array, observed: Array, dims: tuple[str, ...], what: str) -> Evidence:
-    """Evidence of an exact claim about each of some coefficients, where it can be judged."""
-    error = np.where(holds | ~judged, 0.0, np.inf)
-    return Evidence(error, expected, observed, dims, what, int(np.count_nonzero(~judged)))
+def claim(right: Array, judged: Array, expected: Array, observed: Array, what: str) -> Evidence:
+    """Evidence of an exact claim about each problem (P,) or coefficient (P, K), where it can be judged."""
+    error = np.where(right | ~judged, 0.0, np.inf)
+    return Evidence(error, expected, observed, ("P", "K")[: error.ndim], what, int(np.count_nonzero(~judged)))

@@ -9,7 +9,6 @@ import numpy as np
 from regcheck import Evidence, bounds, prop, within
 from regcheck.cases import minimiser as cases
 from regcheck.reference import minimiser as reference
-
 from regcheck_properties.penalties import at_least, at_most
 from regcheck_properties.problems import Array, Solved, claim, solve
 
@@ -20,7 +19,14 @@ COEFFICIENTS = ("P", "K")
 DOUBLE = ("float64",)
 
 
-@prop("minimiser.constrained-form", cases=cases.problems, level="core", dtypes=DOUBLE, formula="P(v) <= P(w) ⇒ ½‖Av − b‖² >= ½‖Aw − b‖²", statements=["4.1"])
+@prop(
+    "minimiser.constrained-form",
+    cases=cases.problems,
+    level="core",
+    dtypes=DOUBLE,
+    formula="P(v) <= P(w) ⇒ ½‖Av − b‖² >= ½‖Aw − b‖²",
+    statements=["4.1"],
+)
 def constrained_form(layers: Layers, case: Case) -> list[Evidence]:
     """No point of the ball on whose boundary the result lies has a smaller data loss.
 
@@ -29,10 +35,11 @@ def constrained_form(layers: Layers, case: Case) -> list[Evidence]:
     seen = solve(layers, case)
     rng = np.random.Generator(np.random.Philox(int(case.values["seed"]) ^ 0x27D4EB2F))
     k = seen.w.shape[1]
-    ways = [rng.standard_normal(seen.w.shape) for _ in range(6)] + [np.broadcast_to(e, seen.w.shape) for e in np.eye(k)]
-    ways += [seen.w + scale * rng.standard_normal(seen.w.shape) * np.abs(seen.w) for scale in (0.3, 0.01)]
+    corners = np.concatenate([np.eye(k), -np.eye(k)])[:, None, :] + np.zeros_like(seen.w)
+    anywhere = rng.standard_normal((8, *seen.w.shape))
+    nearby = seen.w * (1 + np.array([[[0.3]], [[0.01]]]) * anywhere[:2])
     found = []
-    for way in [*ways, *(-way for way in ways)]:
+    for way in np.concatenate([corners, anywhere, nearby]):
         loss = reference.loss(seen.a, seen.b, _on_boundary(way, seen))
         found.append(at_least(loss, seen.loss(), seen.excess, seen.excess > 0, dims=("P",), what="loss on the ball"))
     return found
@@ -47,7 +54,14 @@ def _on_boundary(way: Array, seen: Solved) -> Array:
     return np.asarray(np.where(np.isfinite(t), t, 0)[:, None] * way)
 
 
-@prop("minimiser.duplicated-columns", cases=cases.problems, level="core", dtypes=DOUBLE, formula="aᵢ = aⱼ: l2 > 0 ⇒ wᵢ = wⱼ, l2 = 0 ⇒ wᵢ·wⱼ >= 0", statements=["6.2"])
+@prop(
+    "minimiser.duplicated-columns",
+    cases=cases.problems,
+    level="core",
+    dtypes=DOUBLE,
+    formula="aᵢ = aⱼ: l2 > 0 ⇒ wᵢ = wⱼ, l2 = 0 ⇒ wᵢ·wⱼ >= 0",
+    statements=["6.2"],
+)
 def duplicated_columns(layers: Layers, case: Case) -> Evidence:
     """Two equal columns get equal coefficients from l2; from l1 alone any split without opposite signs.
 
@@ -64,7 +78,15 @@ def duplicated_columns(layers: Layers, case: Case) -> Evidence:
     return at_most(opposite, 0 * first, limit, seen.excess > 0, dims=("P",), what="size of opposite parts")
 
 
-@prop("minimiser.l2-groups", cases=cases.strongly_convex, level="core", dtypes=DOUBLE, formula="l1 = 0 or wᵢ·wⱼ > 0: |wᵢ − wⱼ| <= ‖aᵢ − aⱼ‖·‖b‖/(2·l2)", statements=["6.2"], source="Zou and Hastie, 2005, theorem 1")
+@prop(
+    "minimiser.l2-groups",
+    cases=cases.strongly_convex,
+    level="core",
+    dtypes=DOUBLE,
+    formula="l1 = 0 or wᵢ·wⱼ > 0: |wᵢ − wⱼ| <= ‖aᵢ − aⱼ‖·‖b‖/(2·l2)",
+    statements=["6.2"],
+    source="Zou and Hastie, 2005, theorem 1",
+)
 def l2_groups(layers: Layers, case: Case) -> Evidence:
     """With l2 near columns get near coefficients."""
     a = case["A"]
@@ -78,7 +100,15 @@ def l2_groups(layers: Layers, case: Case) -> Evidence:
     return at_most(np.abs(first - last), apart / (2 * seen.config.l2), slack, judged, dims=("P",), what="|wᵢ − wⱼ|")
 
 
-@prop("minimiser.l1-picks-one", cases=cases.near_equal_columns, level="core", kind="exact", dtypes=DOUBLE, formula="|a₂ᵀ(b − a₁w₁)| < l1 ⇒ w = (w₁, 0)", statements=["6.2", "6.3"])
+@prop(
+    "minimiser.l1-picks-one",
+    cases=cases.near_equal_columns,
+    level="core",
+    kind="exact",
+    dtypes=DOUBLE,
+    formula="|a₂ᵀ(b − a₁w₁)| < l1 ⇒ w = (w₁, 0)",
+    statements=["6.2", "6.3"],
+)
 def l1_picks_one(layers: Layers, case: Case) -> list[Evidence]:
     """Of two nearly equal columns l1 keeps one and sets the other to exactly 0; a small change of b swaps them."""
     b = case["b"].copy()
@@ -98,4 +128,4 @@ def _picked(seen: Solved, what: str) -> Evidence:
         silent = (left < seen.config.l1 - margin) | (np.arange(seen.w.shape[1]) == j)
         only = silent.all(axis=1) & (np.abs(alone[:, j]) > margin[:, j])
         expected, judged = np.where(only[:, None], lone, expected), judged | only[:, None]
-    return claim((seen.w == 0) == (expected == 0), judged, expected, seen.w, COEFFICIENTS, what)
+    return claim((seen.w == 0) == (expected == 0), judged, expected, seen.w, what)

@@ -138,7 +138,7 @@ class _Differentiated(Layer):
         return {"x": dx, **{name: self._gradient_of(name, leaf, g) for (name, leaf), g in gradients}}
 
     def seed(self, value: int) -> None:
-        torch.manual_seed(value)
+        torch.default_generator.manual_seed(value)  # the CPU's; torch.manual_seed asks after every accelerator
 
     def _gradient_of(self, name: str, leaf: torch.Tensor, gradient: torch.Tensor | None) -> Array:  # noqa: ARG002
         return _array("backward", torch.zeros_like(leaf) if gradient is None else gradient)
@@ -175,7 +175,7 @@ class _Module(_Differentiated):
         self._assign("state", self.own_state, values)
 
     def seed(self, value: int) -> None:
-        torch.manual_seed(value)
+        super().seed(value)
         for generator in self.generators:
             generator.manual_seed(value)
 
@@ -219,7 +219,7 @@ class _Function(_Differentiated):
         self.seeds = Seeds(function)
 
     def seed(self, value: int) -> None:
-        torch.manual_seed(value)
+        super().seed(value)
         self.seeds.restart(value)
 
     def _call(self, x: torch.Tensor, training: bool) -> object:  # noqa: FBT001

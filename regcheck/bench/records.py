@@ -47,7 +47,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One pass of one implementation at one size. Only a row that is `measured` has times.
 
     `cpu_share` is the processor time of the process over the wall time while the row was timed: less than 1 says that
-    the machine did other things (or the layer slept), more that there were more threads than one.
+    the machine did other things (or the layer slept), more that there were more threads than one. `deviations` are the
+    properties from which the implementation declared to deviate: a void row of one that did is no surprise.
     """
 
     implementation: str
@@ -69,6 +70,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     ratio: Ratio | None = None
     no_ratio: str = ""
     cpu_share: float | None = None
+    deviations: list[str] = []
 
 
 class Copy(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,6 +57,7 @@ class Outcome:
             "family": implementation.family,
             "timed": ordered.timed.name,
             "size": ordered.size,
+            "deviations": sorted(implementation.deviations),
         }
 
     def found(self, subject: Subject, error: float) -> None:

@@ -22,6 +22,14 @@ Array = np.ndarray[Any, np.dtype[Any]]
 RATES = (0.25, 0.1, 0.7, 0.3, 0.5, 0.9, 0.01, 0.99)
 # Small ones too: half-precision uniforms, multiples of 2⁻¹⁰ or 2⁻¹¹, show at 0.001 (0.00195 or 0.00146 instead).
 STATISTICAL_RATES = (0.25, 0.1, 0.3, 0.7, 0.9, 0.01, 0.001)
+# Shapes and numbers of calls: many for small correlations, few for masks that one number of axes alone shares.
+VOLUMES = (
+    ((16, 8, 17, 31), 8),
+    ((263, 257), 2),
+    ((37, 41, 43), 2),
+    ((67_601,), 2),
+    ((8, 5, 7, 16, 15), 2),
+)
 SIZES = (17, 3, 1, 8, 33, 2)
 LENGTHS = (33, 1, 5, 8, 65, 127)
 EXPONENTS = {"float16": 4, "float32": 60, "float64": 300}  # of the largest scale 2ᵉ and, with a minus, the smallest
@@ -67,8 +75,14 @@ def rates(plan: Plan) -> st.SearchStrategy[Case]:
 
 
 def independence(plan: Plan) -> st.SearchStrategy[Case]:
-    """Two rates near ½, where a correlation shows best, without arrays."""
-    return st.sampled_from((0.3, 0.6)).map(lambda rate: _bare(plan.dtype, rate, 0xD1CE + int(10 * rate)))
+    """Every volume once, at a rate near ½, where a correlation shows best; without arrays."""
+
+    def make(number: int) -> Case:
+        shape, calls = VOLUMES[number]
+        values = {"seed": 0xD1CE + number, "shape": list(shape), "calls": calls}
+        return Case(DropoutConfig((0.3, 0.6)[number % 2]), plan.dtype, values=values)
+
+    return st.sampled_from(range(len(VOLUMES))).map(make)
 
 
 def middling_rates(plan: Plan) -> st.SearchStrategy[Case]:

@@ -92,7 +92,6 @@ def _problems(
         st.sampled_from(columns),
         SEEDS,
         factor=st.sampled_from(FACTORS),
-        grows=st.sampled_from(("l1", "l2")),
     )
 
 
@@ -103,14 +102,18 @@ def _case(config: MinimiserConfig, a: Array, b: Array, seed: int, **values: Any)
 
 def _batch(config: MinimiserConfig, n: int, k: int, seed: int, **values: Any) -> Case:
     rng = np.random.Generator(np.random.Philox(seed))
-    a = rng.standard_normal((PROBLEMS, n, k)) + rng.standard_normal((PROBLEMS, n, 1)) * rng.choice([0, 1], (PROBLEMS, 1, 1))
+    a = rng.standard_normal((PROBLEMS, n, k)) + rng.standard_normal((PROBLEMS, n, 1)) * rng.choice(
+        [0, 1], (PROBLEMS, 1, 1)
+    )
     a = _conditioned(a * 2.0 ** rng.integers(-2, 3, (PROBLEMS, 1, k)))
     if k > 1:
         fate = rng.random(PROBLEMS)
         a[fate < 0.1, :, 0] = 0
         a[fate > 0.9, :, 0] = a[fate > 0.9, :, 1]
     truth = rng.standard_normal((PROBLEMS, k)) * rng.choice([0, 1], (PROBLEMS, k))
-    b = (a * truth[:, None, :]).sum(axis=-1) + 2.0 ** rng.integers(-4, 2, (PROBLEMS, 1)) * rng.standard_normal((PROBLEMS, n))
+    b = (a * truth[:, None, :]).sum(axis=-1) + 2.0 ** rng.integers(-4, 2, (PROBLEMS, 1)) * rng.standard_normal(
+        (PROBLEMS, n)
+    )
     # Where an l1 matters at all: the largest correlation between half of it and sixteen times.
     peak = np.abs((a * b[:, :, None]).sum(axis=1)).max(axis=1)
     wanted = (config.l1 or 2.0 ** rng.integers(-9, 9)) * 2.0 ** rng.uniform(-1, 4, PROBLEMS)

@@ -72,7 +72,8 @@ def _full_range(plan: Plan, config: PenaltyConfig, size: int, seed: int) -> Case
 
 
 def _case(plan: Plan, config: PenaltyConfig, w: Array, seed: int, **values: float) -> Case:
-    return Case(config, plan.dtype, {"w": w.astype(plan.dtype)}, {"w": ("B", "W")}, ("B",), {"seed": seed, **values})
+    dims: dict[str, tuple[str, ...]] = {"w": ("B", "W")}
+    return Case(config, plan.dtype, {"w": w.astype(plan.dtype)}, dims, ("B",), {"seed": seed, **values})
 
 
 def _fill(seed: int, size: int, widest: int) -> Array:
@@ -88,7 +89,9 @@ def _fill(seed: int, size: int, widest: int) -> Array:
     x[(rng.random(shape) < 1 / 6) & (kind != 3)] = 0
     # Half of the rows near 1, where nearly right layers go wrong, the others over the whole range.
     near = rng.random(count) < 0.5
-    return np.asarray(x * 2.0 ** np.where(near, rng.integers(-3, 4, count), rng.integers(-widest, widest, count))[:, None])
+    return np.asarray(
+        x * 2.0 ** np.where(near, rng.integers(-3, 4, count), rng.integers(-widest, widest, count))[:, None]
+    )
 
 
 def _room(w: Array, plan: Plan, config: PenaltyConfig, factor: float) -> float:
@@ -108,7 +111,7 @@ def _pairs(case: Case) -> Case:
     kind = rng.integers(0, 4, (len(w), 1))
     other = np.roll(w, 1, axis=1) * rng.choice([-1, 1], w.shape).astype(w.dtype)
     v = np.select([kind == i for i in range(4)], [other, 0 * w, w * w.dtype.type(0.25), -w])
-    both = {"w": ("B", "W"), "v": ("B", "W")}
+    both: dict[str, tuple[str, ...]] = {"w": ("B", "W"), "v": ("B", "W")}
     return Case(case.config, case.dtype, {"w": w, "v": v.astype(w.dtype)}, both, ("B",), case.values)
 
 

@@ -1,9 +1,12 @@
-"""A benchmark's report as Markdown, and its numbers as text."""
+"""A performance report, for the terminal and as Markdown."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
 
 from regcheck.report.layout import environment_line
 from regcheck.report.markdown import code, escape, table
@@ -12,9 +15,13 @@ from regcheck.report.plain import configuration, one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.console import RenderableType
+
     from regcheck.bench.records import BenchReport, Copy, Estimate, Row
 
 HEAD = ("size", "pass", "implementation", "problem", "median", "95 %", "moved", "of copy", "× reference", "error/bound")
+LEFT = ("size", "pass", "implementation", "problem")
+STYLES = {"measured": "", "void": "red", "not-applicable": "dim"}
 DISTURBED, THREADED = 0.9, 1.1  # processor time over wall time
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 READING = """
@@ -36,6 +43,31 @@ READING = """
 def markdown(report: BenchReport) -> str:
     """The whole report."""
     return "\n".join([*_head(report), *_reading(report), *_families(report)]) + "\n"
+
+
+def renderables(report: BenchReport) -> Iterator[RenderableType]:
+    """One table a family, then what the numbers depend on. All text is data: no markup is interpreted."""
+    for family in dict.fromkeys(row.family for row in report.rows):
+        yield Text(f"\n{one_line(family)}", "bold")
+        yield _grid([row for row in report.rows if row.family == family])
+    yield Text()
+    for line in facts(report):
+        yield Text(line, "yellow" if line.startswith("problem:") else "dim")
+    if any(row.timing is not None for row in report.rows):
+        yield Text(
+            "† the machine was busy while this was timed · ‡ more than one thread · 2 × reference is twice the time",
+            "dim",
+        )
+    yield Text(summary(report), "bold")
+
+
+def _grid(rows: list[Row]) -> Table:
+    grid = Table(box=None, pad_edge=False, header_style="dim")
+    for name in HEAD:
+        grid.add_column(name, justify="left" if name in LEFT else "right", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell, STYLES[row.status]) for cell in cells(row)))
+    return grid
 
 
 def summary(report: BenchReport) -> str:

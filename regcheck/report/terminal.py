@@ -35,7 +35,7 @@ ASCII_GLYPHS: dict[Verdict, str] = {
     "not-applicable": "-",
     "inconclusive": "?",
 }
-CELL_WIDTH = 16
+CELL_WIDTH = 18
 EXAMPLES_NAMED = 3
 
 
@@ -75,7 +75,9 @@ def _table(sheet: Sheet, columns: tuple[str, ...], glyphs: dict[Verdict, str]) -
     table = Table(title=Text(one_line(sheet.family), "bold"), title_justify="left", box=None, pad_edge=False)
     table.add_column(Text("property"), no_wrap=True)
     for name in columns:
-        table.add_column(Text(name), min_width=CELL_WIDTH, max_width=CELL_WIDTH, overflow="fold")
+        # A long name is broken after its framework first.
+        shown = name if len(name) <= CELL_WIDTH else name.replace(".", ".\n", 1)
+        table.add_column(Text(shown), min_width=CELL_WIDTH, max_width=CELL_WIDTH, overflow="fold")
     for row in sheet.rows:
         cells = (sheet.cells.get((row, name)) for name in columns)
         table.add_row(Text(one_line(row)), *(_mark(cell, glyphs) for cell in cells))

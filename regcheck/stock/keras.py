@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regcheck.implementation import implements
+from regcheck.implementation import Deviation, implements
 
 if TYPE_CHECKING:
     import keras
@@ -41,9 +41,23 @@ _BATCH_NORM = {
 # batch (seen: 157 of 1 054 rows in float32).
 _LAYER_NORM = {"compute_dtype": "float32", "subnormals": "flushed"}
 _FLUSHED = {"subnormals": "flushed"}
+_EMPTY = {"common.empty-batch": "an empty batch is accepted in training, and the moving averages become NaN"}
+# random.dropout is tf.nn.experimental.stateless_dropout, which draws its uniform numbers in the dtype of x. In half
+# they are multiples of 2^-10, so that the rate becomes the next such multiple (seen: 0.0020 for 0.001).
+_HALF_RATE = "uniform numbers are drawn in half precision, so that a rate becomes the next multiple of 2^-10"
+_RATE = {"dropout.rate": Deviation(_HALF_RATE, strata=("float16",))}
+
+# keras/src/regularizers/regularizers.py: `ops.cast(self.l2, dtype=x.dtype) * …`, and the backend's cast of a Python
+# number goes through floatx: 0.3 becomes 0.30000001192092896 beside float64 weights, whatever their dtype.
+_STRENGTH = Deviation("a strength is rounded to float32 before it meets float64 weights", strata=("float64",))
+_LINEAR = ("value-matches-definition", "linear-in-strength", "gradient-matches-definition")
+_L1 = dict.fromkeys([f"l1.{law}" for law in (*_LINEAR, "gradient-jump", "minimum-at-zero")], _STRENGTH)
+_L2 = dict.fromkeys([f"l2.{law}" for law in (*_LINEAR, "no-gradient-jump", "l2-factor-as-declared")], _STRENGTH)
+_BOTH = ("gradient-jump", "l2-factor-as-declared", "without-l1-is-l2", "without-l2-is-l1", "minimum-at-zero")
+_L1L2 = dict.fromkeys([f"elastic_net.{law}" for law in (*_LINEAR, *_BOTH)], _STRENGTH)
 
 
-@implements("l1", name="keras.L1", framework="keras", declares=_FLUSHED)
+@implements("l1", name="keras.L1", framework="keras", declares=_FLUSHED, deviations=_L1)
 def l1(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     """keras.regularizers.L1."""
     import keras  # noqa: PLC0415
@@ -51,7 +65,7 @@ def l1(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     return keras.regularizers.L1(config.l1)
 
 
-@implements("l2", name="keras.L2", framework="keras", declares=_FLUSHED)
+@implements("l2", name="keras.L2", framework="keras", declares=_FLUSHED, deviations=_L2)
 def l2(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     """keras.regularizers.L2, "computed as loss = l2 * reduce_sum(square(x))": no ½."""
     import keras  # noqa: PLC0415
@@ -59,7 +73,7 @@ def l2(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     return keras.regularizers.L2(config.l2)
 
 
-@implements("elastic_net", name="keras.L1L2", framework="keras", declares=_FLUSHED)
+@implements("elastic_net", name="keras.L1L2", framework="keras", declares=_FLUSHED, deviations=_L1L2)
 def elastic_net(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     """keras.regularizers.L1L2."""
     import keras  # noqa: PLC0415
@@ -67,7 +81,7 @@ def elastic_net(config: PenaltyConfig) -> keras.regularizers.Regularizer:
     return keras.regularizers.L1L2(config.l1, config.l2)
 
 
-@implements("dropout", name="keras.Dropout", framework="keras", declares=_FLUSHED)
+@implements("dropout", name="keras.Dropout", framework="keras", declares=_FLUSHED, deviations=_RATE)
 def dropout(config: DropoutConfig) -> keras.Layer:
     """keras.layers.Dropout; its mask selects (`where`), and its seed generator is its own."""
     import keras  # noqa: PLC0415
@@ -75,13 +89,15 @@ def dropout(config: DropoutConfig) -> keras.Layer:
     return keras.layers.Dropout(config.rate)
 
 
-@implements("batch_norm", name="keras.BatchNormalization", framework="keras", declares=_BATCH_NORM)
+@implements("batch_norm", name="keras.BatchNormalization", framework="keras", declares=_BATCH_NORM, deviations=_EMPTY)
 def batch_norm(config: BatchNormConfig) -> keras.Layer:
     """keras.layers.BatchNormalization over the last axis."""
     return _batch_norm(config, axis=-1)
 
 
-@implements("batch_norm", name="keras.BatchNormalization.axis1", framework="keras", declares=_BATCH_NORM)
+@implements(
+    "batch_norm", name="keras.BatchNormalization.axis1", framework="keras", declares=_BATCH_NORM, deviations=_EMPTY
+)
 def batch_norm_axis1(config: BatchNormConfig) -> keras.Layer:
     """keras.layers.BatchNormalization over axis 1."""
     return _batch_norm(config, axis=1)
@@ -111,14 +127,17 @@ def layer_norm(config: LayerNormConfig) -> keras.Layer:
 class FollowTheLeader:
     """keras.optimizers.Ftrl on ½‖Aw − b‖², the penalties being the optimiser's own."""
 
-    def __init__(self, l1: float, l2: float, steps: int = 50) -> None:
+    def __init__(self, l1: float, l2: float, steps: int = 30) -> None:
         self.l1, self.l2, self.steps = l1, l2, steps
 
     def minimise(self, a: Array, b: Array) -> Array:
-        """w (k,) float64 for A (n, k) and b (n,)."""
+        """w (k,) float64 for A (n, k) and b (n,). Raises ValueError for other shapes."""
         import keras  # noqa: PLC0415
         import numpy as np  # noqa: PLC0415
 
+        from regcheck.stock._problem import checked  # noqa: PLC0415
+
+        a, b = checked(a, b)
         w = keras.Variable(np.zeros(a.shape[1]), dtype="float64")
         optimiser = keras.optimizers.Ftrl(
             learning_rate=1.0, l1_regularization_strength=self.l1, l2_regularization_strength=self.l2

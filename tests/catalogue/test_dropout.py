@@ -82,7 +82,7 @@ class LocalSession(Session):
 
 def judge(prop: Property, layer: Callable[[Any], Any], **declares: str) -> Cell:
     about = {"name": "it", "framework": "numpy", "family": "dropout", "dtypes": None}
-    return CellJudge(prop, LocalSession(layer, declares), about, Settings(), None).judge().cell
+    return CellJudge(prop, LocalSession(layer, declares), about, Settings(examples=60), None).judge().cell
 
 
 class NoScale(Right):
@@ -198,6 +198,13 @@ class PerRow(Right):
         return np.broadcast_to(self.stream.random((x.shape[0],) + (1,) * (x.ndim - 1)), x.shape) >= self.rate
 
 
+class WholeRowsOfMatrices(Right):
+    def draw(self, x):
+        return (
+            np.broadcast_to(self.stream.random((len(x), 1)), x.shape) >= self.rate if x.ndim == 2 else super().draw(x)
+        )
+
+
 class SharedOverSamples(Right):
     def draw(self, x):
         return np.broadcast_to(self.stream.random(x.shape[1:]), x.shape) >= self.rate
@@ -308,6 +315,7 @@ FAULTY = [
     (SeedTruncated, "seeds-differ"),
     (FourLanes, "mask-independence"),
     (PerRow, "mask-independence"),
+    (WholeRowsOfMatrices, "mask-independence"),
     (SharedOverSamples, "mask-independence"),
     (Periodic, "mask-independence"),
     (Overlapping, "mask-independence"),

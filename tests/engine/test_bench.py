@@ -20,9 +20,8 @@ from regcheck.bench.bandwidth import Copies
 from regcheck.bench.compare import compare
 from regcheck.bench.problems import PASSES, bytes_moved, candidates
 from regcheck.bench.records import loads
-from regcheck.bench.table import renderables
 from regcheck.errors import UsageError
-from regcheck.report.performance import duration, markdown
+from regcheck.report.performance import duration, markdown, renderables
 
 LAYERS = """
 import ctypes, os, unittest

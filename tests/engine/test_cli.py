@@ -102,6 +102,9 @@ def started(*arguments):
         (["explain"], "Missing argument"),
         (["replay", "absent.json"], "'absent.json' cannot be read"),
         (["report", "absent.json"], "'absent.json' cannot be read"),
+        (["bench", "--size", "tiny"], "There is no size 'tiny'. Expected one of small, medium, large."),
+        (["bench", "--family", "dropot"], "Did you mean 'dropout'?"),
+        (["bench", "absent.py"], "There is no file 'absent.py'"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(arguments, says, capsys, tmp_path, monkeypatch):
@@ -162,7 +165,7 @@ def test_an_interrupt_is_exit_130(capsys, monkeypatch):
 def test_help_and_version(capsys):
     assert cli.run(["--version"]) == 0
     assert capsys.readouterr().out == f"regcheck {__version__}\n"
-    for command in ([], ["verify"], ["list"], ["explain"], ["replay"], ["report"]):
+    for command in ([], ["verify"], ["list"], ["explain"], ["replay"], ["bench"], ["report"]):
         assert cli.run([*command, "--help"]) == 0
         assert "Usage: regcheck" in capsys.readouterr().out
 

@@ -72,3 +72,9 @@ def test_the_generated_tables_are_current():
     command = [sys.executable, str(ROOT / "tests" / "tables.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_continuous_integration_runs_the_command_that_the_readme_gives():
+    command = "pip install tox && tox run\n"
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8")

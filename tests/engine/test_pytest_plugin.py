@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.slow
 
 LAYERS = """
     import numpy as np

@@ -12,6 +12,7 @@ import pytest
 
 HERE = Path(__file__).parent
 PROJECT = HERE / "foreign"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
