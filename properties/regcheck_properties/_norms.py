@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from regcheck import Case, Evidence, Fault, Layers, Unsupported, bounds, holds, reference, same_bits, within
+from regcheck import Case, Evidence, Fault, Layers, Unsupported, bounds, cases, holds, reference, same_bits, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +44,11 @@ class Expected(NamedTuple):
         """The same for some indices along the first axis."""
         cut = {name: getattr(self, name)[index] for name in ("y", "bound", "limit", "judged", "held")}
         return self._replace(**cut)
+
+
+def given(strategy: Callable[..., Any], *needs: str, **recipe: Any) -> Callable[..., Any]:
+    """The strategy's cases by a recipe, with what the law looks at beside x, γ and β."""
+    return functools.partial(strategy, recipe=cases.Recipe(needs=needs, **recipe))
 
 
 def layer_of(layers: Layers, case: Case, config: Any = None) -> HostedLayer:

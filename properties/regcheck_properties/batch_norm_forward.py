@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from regcheck_properties._norms import (
     batch_norm,
     constant,
     defined,
+    given,
     isolated,
     judge,
     layer_of,
@@ -24,15 +24,13 @@ from regcheck_properties._norms import (
 )
 
 SOURCE = "Ioffe and Szegedy 2015, algorithm 1"
-MODERATE = partial(cases.batch_norm, recipe=cases.Recipe(data="moderate"))
-AFFINE = partial(cases.batch_norm, recipe=cases.Recipe(squares="input", affine=True))
 WIDE = ("float32", "float64")
 along = reference.batch_norm.along_channels
 
 
 @prop(
     "batch_norm.matches-definition",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(squares="any")),
+    cases=given(cases.batch_norm, squares="any"),
     level="core",
     statements=("7.1", "7.2", "9.1", "10.1"),
     formula="training: y = γ·(x − μ)/√(σ² + ε) + β per channel, over the whole range of half precision",
@@ -46,7 +44,7 @@ def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.normalised",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, squares="input"),
     level="core",
     statements=("7.1", "9.1", "9.2"),
     formula="training: mean y = β and var y = γ²·σ²/(σ² + ε) of each channel",
@@ -62,7 +60,7 @@ def normalised(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.whole-batch-statistics",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "x2", squares="input"),
     level="core",
     statements=("7.3", "11.3"),
     formula="training: y(x ⊕ x₂) and y(x ⊕ 0) by the statistics of all samples, padding included",
@@ -81,7 +79,7 @@ def whole_batch_statistics(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.footprint",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "index", "seed", squares="input"),
     level="core",
     kind="exact",
     statements=("7.1", "10.1"),
@@ -96,7 +94,7 @@ def footprint(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.permutation",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "seed", squares="input"),
     level="core",
     statements=("7.1",),
     formula="training: y(x∘π) = y(x)∘π for permutations π of samples and positions",
@@ -119,7 +117,7 @@ def permutation(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.repeated-batch",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, squares="input"),
     level="core",
     statements=("7.1",),
     formula="training: y(x ⊕ x) = y(x) ⊕ y(x)",
@@ -140,7 +138,7 @@ def repeated_batch(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.training-ignores-running-state",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", squares="input"),
     level="lifecycle",
     kind="exact",
     statements=("7.1",),
@@ -157,7 +155,7 @@ def training_ignores_running_state(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.self-off-exact",
-    cases=AFFINE,
+    cases=given(cases.batch_norm, squares="input", affine=True),
     level="core",
     statements=("9.3",),
     formula="training: γ = √(σ² + ε), β = μ  ⇒  y = x",
@@ -171,7 +169,7 @@ def self_off_exact(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.self-off-sigma",
-    cases=AFFINE,
+    cases=given(cases.batch_norm, squares="input", affine=True),
     level="core",
     statements=("9.3",),
     formula="training: γ = σ, β = μ  ⇒  y = x + (σ/√(σ² + ε) − 1)·(x − μ)",
@@ -198,7 +196,7 @@ def _restored(layers: Layers, case: Case, eps: float) -> Evidence:
 
 @prop(
     "batch_norm.shift-invariance",
-    cases=MODERATE,
+    cases=given(cases.batch_norm, "offset", data="moderate"),
     level="numerics",
     statements=("7.1",),
     formula="training: y(x + c) = y(x), where no x + c is rounded, |c| up to 1e4·σ (1e8·σ in float64)",
@@ -219,7 +217,7 @@ def shift_invariance(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.scale-law",
-    cases=MODERATE,
+    cases=given(cases.batch_norm, "power", "sign", data="moderate"),
     level="numerics",
     statements=("7.1",),
     formula="training: x̂(a·x; ε·a²) = sign(a)·x̂(x; ε), a = ±2ᵏ",
@@ -242,7 +240,7 @@ def scale_law(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.constant-channel-gives-shift",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(data="constant")),
+    cases=given(cases.batch_norm, data="constant"),
     level="numerics",
     statements=("11.1",),
     formula="training: a channel constant over the batch gives β, exactly for a column of zeros",
@@ -256,7 +254,7 @@ def constant_channel(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.single-value-batch-as-declared",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(lengths=(1,), spatial=(1,))),
+    cases=given(cases.batch_norm, squares="input", lengths=(1,), spatial=(1,)),
     level="interface",
     statements=("8.2", "11.1"),
     formula="one value per channel in training: y = β (`shift`), an error (`error`), NaN (`nan`); E, Var stay finite",
@@ -270,7 +268,7 @@ def single_value(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.large-batches",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(lengths=cases.LONG, least=2)),
+    cases=given(cases.batch_norm, lengths=cases.LONG, least=2),
     level="numerics",
     statements=("7.1",),
     formula="as batch_norm.matches-definition, m around 2⁸, 2¹⁰, 2¹², 2¹⁴, 2¹⁶ and up to 70 001",
@@ -284,7 +282,7 @@ def large_batches(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.bounded-where-ill-conditioned",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(data="lost", least=2)),
+    cases=given(cases.batch_norm, data="lost", least=2),
     level="extreme",
     formula="training: |x̂| <= √m + 4u·max|x|/√(σ² + ε), where (m + 1)u·mean|x|/√(σ² + ε) >= 1/4",
     dtypes=WIDE,

@@ -7,14 +7,14 @@ import dataclasses
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, Unsupported, cases, holds, prop, reference, same_bits, within
-from regcheck_properties._norms import agree, defined, judge, layer_of, recorded, run, with_state
+from regcheck_properties._norms import agree, defined, given, judge, layer_of, recorded, run, with_state
 
 SOURCE = "Ioffe and Szegedy 2015, algorithm 2"
 
 
 @prop(
     "batch_norm.inference-affine",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", squares="input"),
     level="core",
     statements=("8.3", "8.4", "9.2"),
     formula="inference: y = γ·(x − E)/√(Var + ε) + β, with E and Var as they are recorded now",
@@ -30,7 +30,7 @@ def inference_affine(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.inference-folded",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", squares="input"),
     level="core",
     statements=("8.4",),
     formula="inference: y(x) − y(0) = k·x and y(0) = c, k = γ/√(Var + ε), c = β − γE/√(Var + ε)",
@@ -47,7 +47,7 @@ def inference_folded(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.inference-independent-of-batch",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", "seed", squares="input"),
     level="core",
     statements=("7.3", "8.3"),
     formula="inference: y at an element depends on x at that element alone, bit by bit; y(x)[i:j] = y(x[i:j])",
@@ -69,7 +69,7 @@ def inference_independent_of_batch(layers: Layers, case: Case) -> list[Evidence]
 
 @prop(
     "batch_norm.inference-batch-size-invariant-bitwise",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", "index", squares="input"),
     level="core",
     kind="exact",
     statements=("8.3",),
@@ -94,7 +94,7 @@ def inference_bitwise(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.inference-eps-added-to-variance",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", squares="input"),
     level="numerics",
     statements=("8.4",),
     formula="inference: y(Var + d; ε − d) = y(Var; ε), d = ε/2",
@@ -117,7 +117,7 @@ def inference_eps(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.inference-does-not-update-state",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", "x2", squares="input"),
     level="lifecycle",
     kind="exact",
     statements=("8.3",),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, Unsupported, cases, prop, same_bits
-from regcheck_properties._norms import agree, defined, isolated, judge, layer_norm, layer_of, run
+from regcheck_properties._norms import agree, defined, given, isolated, judge, layer_norm, layer_of, run
 
 SOURCE = "Ba, Kiros and Hinton 2016, equations 3 and 4"
 
 
 @prop(
     "layer_norm.matches-definition",
-    cases=partial(cases.layer_norm, recipe=cases.Recipe(squares="any")),
+    cases=given(cases.layer_norm, "training", "index", squares="any"),
     level="core",
     statements=("10.2",),
     formula="y = γ·(x − μ)/√(σ² + ε) + β, over the whole range of half precision, whatever type is computed in",
@@ -33,7 +31,7 @@ def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.batch-size-invariant",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "index"),
     level="core",
     statements=("10.2",),
     formula="y(x)[i:j] = y(x[i:j]), within the bound",
@@ -55,7 +53,7 @@ def batch_size_invariant(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.batch-size-invariant-bitwise",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "index"),
     level="core",
     kind="exact",
     statements=("10.2",),
@@ -81,7 +79,7 @@ def batch_size_invariant_bitwise(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.batch-permutation",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "seed"),
     level="core",
     statements=("10.2",),
     formula="y(x[π]) = y(x)[π]",
@@ -100,7 +98,7 @@ def batch_permutation(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "layer_norm.position-independent",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "index"),
     level="core",
     statements=("10.3", "11.3"),
     formula="y(x)[t] of a sequence (N, T, *shape) = y(x[:, :s])[t] = y(x padded)[t], t < s <= T",
@@ -123,7 +121,7 @@ def position_independent(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.footprint",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "index", "seed"),
     level="core",
     kind="exact",
     statements=("10.2",),
@@ -138,7 +136,7 @@ def footprint(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.training-equals-inference",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm),
     level="lifecycle",
     kind="exact",
     statements=("10.2",),

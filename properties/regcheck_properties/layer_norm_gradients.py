@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties._norms import Expected, defined, layer_norm, layer_of, outside, part, run
+from regcheck_properties._norms import Expected, defined, given, layer_norm, layer_of, outside, part, run
 
 Array = np.ndarray[Any, np.dtype[Any]]
-AFFINE = partial(cases.layer_norm, recipe=cases.Recipe(affine=True))
 SOURCE = "Ioffe and Szegedy 2015, section 3, over a sample's features"
 
 
@@ -36,7 +34,7 @@ def judged_rows(case: Case, want: Expected) -> Case:
 
 @prop(
     "layer_norm.gradient-input",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "cotangent"),
     level="gradients",
     statements=("10.2",),
     formula="dx = (g − mean g − ẑ·mean(g·ẑ))/√(σ² + ε), g = dy·γ",
@@ -54,7 +52,7 @@ def gradient_input(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "layer_norm.gradient-parameters",
-    cases=AFFINE,
+    cases=given(cases.layer_norm, "training", "cotangent", affine=True),
     level="gradients",
     statements=("10.2",),
     formula="dγ = Σ dy·ẑ and dβ = Σ dy, over the batch",
@@ -92,7 +90,7 @@ def shift_bound(want: Expected, dy: Array) -> Array:
 
 @prop(
     "layer_norm.gradient-sum-zero",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "cotangent"),
     level="gradients",
     statements=("10.2",),
     formula="Σ dx = 0 and Σ dx·ẑ = Σ(g·ẑ)·ε/(σ² + ε)^(3/2) of each sample, g = dy·γ",
@@ -118,7 +116,7 @@ def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.gradient-additive",
-    cases=AFFINE,
+    cases=given(cases.layer_norm, "training", "cotangent", "index", affine=True),
     level="gradients",
     statements=("10.2",),
     formula="dγ and dβ of a batch = the sum of those of its parts",
