@@ -60,7 +60,7 @@ def declared_arithmetic(layers: _Declares, dtype: str) -> Arithmetic:
 
 def _underflow(dtype: str, subnormals: str) -> float:
     finfo = np.finfo(dtype)
-    return float(finfo.smallest_subnormal) / 2 if subnormals == "kept" else float(finfo.smallest_normal)
+    return float(finfo.smallest_subnormal) if subnormals == "kept" else float(finfo.smallest_normal)
 
 
 # --- normalised values

@@ -75,11 +75,17 @@ def run(layer: HostedLayer, x: Array, training: bool) -> Array:  # noqa: FBT001 
     return y
 
 
-def part(found: Mapping[str, Array], name: str) -> Array:
-    """A gradient or state by name. Raises Unsupported where the layer shows none."""
+def part(found: Mapping[str, Array], name: str, like: Array) -> Array:
+    """A gradient or a state by name, shaped like `like`.
+
+    Raises Unsupported where the layer shows none, Fault where the shape is another.
+    """
     if name not in found:
         msg = f"the layer shows no {name}; map it with names={{{name!r}: ...}}"
         raise Unsupported(msg)
+    if found[name].shape != like.shape:
+        kind, seen = "wrong-return", f"{name} has shape {found[name].shape}, not {like.shape}"
+        raise Fault(kind, "", seen, "backward")
     return found[name]
 
 

@@ -35,7 +35,7 @@ def gradient_input(layers: Layers, case: Case) -> Evidence:
     """In training the gradient with respect to the input is the closed form's, through mean and variance."""
     layer = layer_of(layers, case)
     run(layer, case["x"], training=True)
-    dx = part(layer.backward(case["cotangent"]), "x")
+    dx = part(layer.backward(case["cotangent"]), "x", case["x"])
     want, g = batch_norm(layers, case), scaled(case)
     exact = reference.batch_norm.backward(want.norm, case["cotangent"], case.arrays.get("scale"), training=True).x
     bound = bounds.input_gradient(want.norm, want.standard, g, want.ar)
@@ -57,7 +57,7 @@ def gradient_input_inference(layers: Layers, case: Case) -> Evidence:
     run(layer, case["x2"], training=True)
     layer.assign_state({name: case[name] for name in ("running_mean", "running_var")})
     run(layer, case["x"], training=False)
-    dx, want = part(layer.backward(case["cotangent"]), "x"), recorded(layers, case)
+    dx, want = part(layer.backward(case["cotangent"]), "x", case["x"]), recorded(layers, case)
     exact = reference.batch_norm.backward(want.norm, case["cotangent"], case.arrays.get("scale"), training=False).x
     bound = bounds.recorded_gradient(want.standard, exact, want.ar)
     return within(dx, exact, bound, dims=want.dims, what="dx")
@@ -80,12 +80,12 @@ def gradient_parameters(layers: Layers, case: Case) -> list[Evidence]:
     want, dy = (batch_norm if training else recorded)(layers, case), reference.widen(case["cotangent"])
     exact = reference.batch_norm.backward(want.norm, case["cotangent"], training=training)
     axes = want.norm.axes
-    judged, dscale = np.all(want.standard.judged, axis=axes), part(found, "scale")
+    judged, dscale = np.all(want.standard.judged, axis=axes), part(found, "scale", case["scale"])
     bound = bounds.scale_gradient(want.norm, want.standard, dy, axes, want.ar)
     slack = bounds.shift_gradient(dy, axes, want.ar)
     return [
         within(dscale, exact.scale, bound, dims=("C",), what="dγ", judged=judged),
-        within(part(found, "shift"), exact.shift, slack, dims=("C",), what="dβ"),
+        within(part(found, "shift", case["shift"]), exact.shift, slack, dims=("C",), what="dβ"),
     ]
 
 
@@ -102,7 +102,7 @@ def gradient_sums(layers: Layers, case: Case) -> list[Evidence]:
     """In training no gradient has a part along a shift of its channel, and along its scale only what ε leaves."""
     layer = layer_of(layers, case)
     run(layer, case["x"], training=True)
-    dx = reference.widen(part(layer.backward(case["cotangent"]), "x"))
+    dx = reference.widen(part(layer.backward(case["cotangent"]), "x", case["x"]))
     want, g = batch_norm(layers, case), scaled(case)
     norm, axes = want.norm, want.norm.axes
     bound = bounds.input_gradient(norm, want.standard, g, want.ar)
@@ -135,7 +135,7 @@ def gradient_scale_law(layers: Layers, case: Case) -> Evidence:
     for each in (case, up):
         layer, want = layer_of(layers, each), batch_norm(layers, each)
         run(layer, each["x"], training=True)
-        dx = reference.widen(part(layer.backward(case["cotangent"]), "x"))
+        dx = reference.widen(part(layer.backward(case["cotangent"]), "x", case["x"]))
         found.append((dx, bounds.input_gradient(want.norm, want.standard, scaled(case), want.ar), want.standard.judged))
     (one, slack, judged), (other, more, too) = found
     judged = judged & too & (np.ldexp(up["x"], -k) == x)

@@ -54,12 +54,12 @@ class Record:
 
     def judge_mean(self, layer: HostedLayer) -> Evidence:
         """Evidence on the running mean."""
-        seen = part(layer.state(), "running_mean")
+        seen = part(layer.state(), "running_mean", self.now.mean)
         return within(seen, self.now.mean, self.slack.mean, dims=("C",), what="running mean")
 
     def judge_var(self, layer: HostedLayer) -> Evidence:
         """Evidence on the running variance."""
-        seen = part(layer.state(), "running_var")
+        seen = part(layer.state(), "running_var", self.now.var)
         return within(seen, self.now.var, self.slack.var, dims=("C",), what="running variance")
 
 
@@ -193,7 +193,7 @@ def repeated_batch_variance(layers: Layers, case: Case) -> Evidence:
     layer, record = trained(layers, case, (case["x"],))
     doubled, twice = trained(layers, case, (np.concatenate([case["x"]] * 2),))
     factor = 2 * (m - 1) / (2 * m - 1) if record.unbiased else 1.0
-    once, seen = (reference.widen(part(one.state(), "running_var")) for one in (layer, doubled))
+    once, seen = (reference.widen(part(one.state(), "running_var", record.now.var)) for one in (layer, doubled))
     slack = record.slack.var * factor + twice.slack.var
     return within(seen, once * factor, slack, dims=("C",), what="running variance of x ⊕ x")
 

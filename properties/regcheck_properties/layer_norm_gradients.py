@@ -45,7 +45,7 @@ def judged_rows(case: Case, want: Expected) -> Case:
 @defined
 def gradient_input(layers: Layers, case: Case) -> Evidence:
     """The gradient with respect to the input is the closed form's, through mean and variance."""
-    dx = part(backward(layers, case, case["cotangent"], case["x"]), "x")
+    dx = part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"])
     want, g = layer_norm(layers, case), scaled(case)
     exact = reference.layer_norm.backward(case["cotangent"], case["x"], case.config, case.arrays.get("scale")).x
     bound = bounds.input_gradient(want.norm, want.standard, g, want.ar)
@@ -70,8 +70,12 @@ def gradient_parameters(layers: Layers, case: Case) -> list[Evidence]:
     want, dy = layer_norm(layers, case), reference.widen(case["cotangent"])
     exact = reference.layer_norm.backward(case["cotangent"], case["x"], case.config)
     return [
-        within(part(found, "scale"), exact.scale, scale_bound(want, dy), dims=case.dims["scale"], what="dγ"),
-        within(part(found, "shift"), exact.shift, shift_bound(want, dy), dims=case.dims["scale"], what="dβ"),
+        within(
+            part(found, "scale", case["scale"]), exact.scale, scale_bound(want, dy), dims=case.dims["scale"], what="dγ"
+        ),
+        within(
+            part(found, "shift", case["shift"]), exact.shift, shift_bound(want, dy), dims=case.dims["scale"], what="dβ"
+        ),
     ]
 
 
@@ -97,7 +101,7 @@ def shift_bound(want: Expected, dy: Array) -> Array:
 @defined
 def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:
     """No sample's gradient has a part along a shift of its features, and along their scale only what ε leaves."""
-    dx = reference.widen(part(backward(layers, case, case["cotangent"], case["x"]), "x"))
+    dx = reference.widen(part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"]))
     want, g = layer_norm(layers, case), scaled(case)
     norm, axes = want.norm, want.norm.axes
     bound = bounds.input_gradient(norm, want.standard, g, want.ar)
@@ -132,7 +136,7 @@ def gradient_additive(layers: Layers, case: Case) -> list[Evidence]:
     want, wide = layer_norm(layers, case), reference.widen(dy)
     found = []
     for name, what, bound in (("scale", "dγ", scale_bound(want, wide)), ("shift", "dβ", shift_bound(want, wide))):
-        whole, first, second = (reference.widen(part(gradients, name)) for gradients in parts)
+        whole, first, second = (reference.widen(part(gradients, name, case[name])) for gradients in parts)
         slack = 2 * bound + 2 * want.ar.u_out * (np.abs(first) + np.abs(second))
         found.append(within(whole, first + second, slack, dims=case.dims["scale"], what=what))
     return found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from regcheck.property import Plan
 
-__all__ = ["LENGTHS", "LONG", "Recipe", "batch_norm", "layer_norm"]
+__all__ = ["ELEMENTS", "LENGTHS", "LONG", "ROWS", "Recipe", "batch_norm", "layer_norm"]
 
 # Small lengths show the most: typical ones first (the simplest example), then edges, block sizes, their neighbours.
 LENGTHS = (3, 5, 8, 2, 17, 4, 32, 33, 7, 13, 64, 127, 128)
