@@ -45,12 +45,12 @@ class LocalSession(Session):
 
 @pytest.fixture
 def verdict():
-    """A function (law, factory, **declares) -> Cell."""
+    """A function (law, factory, examples=None, **declares) -> Cell."""
 
-    def judged(law, factory, **declares):
+    def judged(law, factory, examples=None, **declares):
         about = {"name": "it", "framework": "numpy", "family": law.family, "dtypes": None}
         session = LocalSession(factory, law.family, declares)
-        return CellJudge(law, session, about, Settings(), None).judge().cell
+        return CellJudge(law, session, about, Settings(examples=examples), None).judge().cell
 
     return judged
 
