@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, same_bits, within
-from regcheck_properties import _norms
-from regcheck_properties._norms import (
-    Array,
-    agree,
-    batch_norm,
+from regcheck_properties._norm_evidence import (
     constant,
-    defined,
-    given,
+    finite_state,
     isolated,
-    judge,
-    layer_of,
     moments,
-    run,
-    with_state,
+    rescaled,
+    shifted,
+    single_values,
 )
+from regcheck_properties._norms import Array, agree, batch_norm, defined, given, judge, layer_of, run, with_state
 
 SOURCE = "Ioffe and Szegedy 2015, algorithm 1"
 WIDE = ("float32", "float64")
@@ -205,14 +198,7 @@ def _restored(layers: Layers, case: Case, eps: float) -> Evidence:
 @defined
 def shift_invariance(layers: Layers, case: Case) -> Evidence:
     """In training adding a number to a channel changes nothing, however far it moves its values."""
-    layer, offset = layer_of(layers, case), along(case["offset"], case["x"].ndim)
-    far = case["x"] + offset
-    near = far - offset
-    exact = reference.widen(near) + reference.widen(offset) == reference.widen(far)
-    moved, still = batch_norm(layers, case, far), batch_norm(layers, case, near)
-    observed, other = run(layer, far, training=True), run(layer, near, training=True).astype(still.y.dtype)
-    judged = moved.judged & still.judged & np.all(exact, axis=still.norm.axes, keepdims=True)
-    return within(observed, other, moved.bound + still.bound, dims=still.dims, what="y(x + c)", judged=judged)
+    return shifted(layers, case, batch_norm, along(case["offset"], case["x"].ndim), training=True)
 
 
 @prop(
@@ -226,16 +212,7 @@ def shift_invariance(layers: Layers, case: Case) -> Evidence:
 @defined
 def scale_law(layers: Layers, case: Case) -> Evidence:
     """In training scaling the input, and ε with its square, changes nothing but the sign, over all exponents."""
-    x, k = case["x"], case.values["power"]
-    sign = case.values["sign"] if "scale" in case.arrays else 1
-    config = dataclasses.replace(case.config, eps=case.config.eps * 4.0**k)
-    scaled = np.ldexp(sign * x, k)
-    turned = case.with_arrays(scale=sign * case["scale"]) if sign < 0 else case
-    y = run(layer_of(layers, case), x, training=True)
-    other = run(layer_of(layers, turned, config), scaled, training=True)
-    want, wanted = batch_norm(layers, case), batch_norm(layers, turned, scaled, config)
-    bound, judged = want.bound + wanted.bound, want.judged & wanted.judged & (np.ldexp(scaled, -k) == sign * x)
-    return within(other, y.astype(want.y.dtype), bound, dims=want.dims, what="y(a·x; ε·a²)", judged=judged)
+    return rescaled(layers, case, batch_norm, training=True)
 
 
 @prop(
@@ -262,8 +239,8 @@ def constant_channel(layers: Layers, case: Case) -> list[Evidence]:
 def single_value(layers: Layers, case: Case) -> list[Evidence]:
     """One value per channel gives, in training, what is declared in `single_value_batch`, and no infinite state."""
     layer = layer_of(layers, case)
-    found = _norms.single_value(layers, layer, case, batch_norm(layers, case))
-    return [*found, *_norms.finite_state(layer)]
+    found = single_values(layers, layer, case, batch_norm(layers, case))
+    return [*found, *finite_state(layer)]
 
 
 @prop(

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
+from regcheck_properties._norm_evidence import gradient_sums
 from regcheck_properties._norms import Array, batch_norm, defined, given, layer_of, part, recorded, run, with_state
 
 SOURCE = "Ioffe and Szegedy 2015, section 3"
@@ -95,23 +96,12 @@ def gradient_parameters(layers: Layers, case: Case) -> list[Evidence]:
     source=SOURCE,
 )
 @defined
-def gradient_sums(layers: Layers, case: Case) -> list[Evidence]:
+def sums(layers: Layers, case: Case) -> list[Evidence]:
     """In training no gradient has a part along a shift of its channel, and along its scale only what ε leaves."""
     layer = layer_of(layers, case)
     run(layer, case["x"], training=True)
-    dx = reference.widen(part(layer.backward(case["cotangent"]), "x", case["x"]))
-    want, g = batch_norm(layers, case), scaled(case)
-    norm, axes = want.norm, want.norm.axes
-    bound = bounds.input_gradient(norm, want.standard, g, want.ar)
-    left = norm.s * np.sum(g * norm.z, axis=axes, keepdims=True) * norm.s**2 * case.config.eps
-    sums = (("Σ dx", dx, np.zeros_like(left), bound), ("Σ dx·x̂", dx * norm.z, left, bound * np.abs(norm.z)))
-    judged = np.all(want.standard.judged, axis=axes)
-    return [
-        within(
-            np.sum(terms, axis=axes), exact.reshape(-1), np.sum(slack, axis=axes), dims=("C",), what=what, judged=judged
-        )
-        for what, terms, exact, slack in sums
-    ]
+    dx = part(layer.backward(case["cotangent"]), "x", case["x"])
+    return gradient_sums(dx, scaled(case), batch_norm(layers, case), case)
 
 
 @prop(

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, Unsupported, cases, holds, prop, reference, same_bits, within
-from regcheck_properties._norms import agree, defined, given, judge, layer_of, recorded, run, with_state
+from regcheck_properties._norm_evidence import close_divided, same_divided
+from regcheck_properties._norms import defined, given, judge, layer_of, recorded, run, with_state
 
 SOURCE = "Ioffe and Szegedy 2015, algorithm 2"
 
@@ -47,7 +48,7 @@ def inference_folded(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.inference-independent-of-batch",
-    cases=given(cases.batch_norm, "state", "seed", squares="input"),
+    cases=given(cases.batch_norm, "state", "seed", "index", squares="input"),
     level="core",
     statements=("7.3", "8.3"),
     formula="inference: y at an element depends on x at that element alone, bit by bit; y(x)[i:j] = y(x[i:j])",
@@ -63,8 +64,7 @@ def inference_independent_of_batch(layers: Layers, case: Case) -> list[Evidence]
         what = f"y beside {value:g} elsewhere"
         found.append(same_bits(np.where(kept, after, before), before, dims=dims, what=what))
         found.append(holds(kept | (np.isnan(after) == np.isnan(value)), value, after, dims=dims, what="y of that"))
-    alone = np.concatenate([run(layer, x[i : i + 1], training=False) for i in range(min(len(x), 3))])
-    return [*found, agree(alone, before[: len(alone)], recorded(layers, case).of(slice(len(alone))), "y alone")]
+    return [*found, *close_divided(layer, case, want=recorded(layers, case), training=False)]
 
 
 @prop(
@@ -81,15 +81,7 @@ def inference_bitwise(layers: Layers, case: Case) -> list[Evidence]:
     if layers.declared("batch_invariance") != "bitwise":
         msg = "batch_invariance=bound: no bits are promised"
         raise Unsupported(msg)
-    layer, x, dims = with_state(layers, case), case["x"], case.dims["x"]
-    cut, few = case.values["index"] % len(x), min(3, len(x))
-    whole = run(layer, x, training=False)
-    halves = [run(layer, half, training=False) for half in (x[:cut], x[cut:]) if len(half)]
-    alone = [run(layer, x[i : i + 1], training=False) for i in range(few)]
-    return [
-        same_bits(np.concatenate(halves), whole, dims=dims, what="y in two batches"),
-        same_bits(np.concatenate(alone), whole[:few], dims=dims, what="y alone"),
-    ]
+    return same_divided(with_state(layers, case), case, training=False)
 
 
 @prop(

@@ -7,19 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties._norms import (
-    Array,
-    defined,
-    finite_state,
-    given,
-    judge,
-    layer_of,
-    part,
-    recorded,
-    run,
-    several,
-    with_state,
-)
+from regcheck_properties._norm_evidence import finite_state
+from regcheck_properties._norms import Array, defined, given, judge, layer_of, part, recorded, run, several, with_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

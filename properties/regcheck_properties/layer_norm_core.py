@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, Unsupported, cases, prop, same_bits
-from regcheck_properties._norms import agree, defined, given, isolated, judge, layer_norm, layer_of, run
+from regcheck_properties._norm_evidence import close_divided, isolated, same_divided
+from regcheck_properties._norms import agree, defined, given, judge, layer_norm, layer_of, run
 
 SOURCE = "Ba, Kiros and Hinton 2016, equations 3 and 4"
 
@@ -40,15 +41,7 @@ def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def batch_size_invariant(layers: Layers, case: Case) -> list[Evidence]:
     """A sample's output does not depend on the batch that it is in, nor on the batch's size."""
-    x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
-    want, cut, few = layer_norm(layers, case), case.values["index"] % len(x), min(3, len(x))
-    whole = run(layer, x, training)
-    halves = [run(layer, half, training) for half in (x[:cut], x[cut:]) if len(half)]
-    alone = [run(layer, x[i : i + 1], training) for i in range(few)]
-    return [
-        agree(np.concatenate(halves), whole, want, "y in two batches"),
-        agree(np.concatenate(alone), whole[:few], want.of(slice(few)), "y alone"),
-    ]
+    return close_divided(layer_of(layers, case), case, case.values["training"], layer_norm(layers, case))
 
 
 @prop(
@@ -66,15 +59,7 @@ def batch_size_invariant_bitwise(layers: Layers, case: Case) -> list[Evidence]:
     if layers.declared("batch_invariance") != "bitwise":
         msg = "batch_invariance=bound: no bits are promised"
         raise Unsupported(msg)
-    x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
-    cut, few = case.values["index"] % len(x), min(3, len(x))
-    whole = run(layer, x, training)
-    halves = [run(layer, half, training) for half in (x[:cut], x[cut:]) if len(half)]
-    alone = [run(layer, x[i : i + 1], training) for i in range(few)]
-    return [
-        same_bits(np.concatenate(halves), whole, dims=case.dims["x"], what="y in two batches"),
-        same_bits(np.concatenate(alone), whole[:few], dims=case.dims["x"], what="y alone"),
-    ]
+    return same_divided(layer_of(layers, case), case, case.values["training"])
 
 
 @prop(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties._norms import Expected, defined, given, layer_norm, layer_of, outside, part, run
+from regcheck_properties._norm_evidence import gradient_sums
+from regcheck_properties._norms import Array, Expected, defined, given, layer_norm, layer_of, outside, part, run
 
-Array = np.ndarray[Any, np.dtype[Any]]
 SOURCE = "Ioffe and Szegedy 2015, section 3, over a sample's features"
 
 
@@ -99,19 +97,8 @@ def shift_bound(want: Expected, dy: Array) -> Array:
 @defined
 def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:
     """No sample's gradient has a part along a shift of its features, and along their scale only what ε leaves."""
-    dx = reference.widen(part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"]))
-    want, g = layer_norm(layers, case), scaled(case)
-    norm, axes = want.norm, want.norm.axes
-    bound = bounds.input_gradient(norm, want.standard, g, want.ar)
-    along = norm.s * np.sum(g * norm.z, axis=axes, keepdims=True) * norm.s**2 * case.config.eps
-    sums = (("Σ dx", dx, np.zeros_like(along), bound), ("Σ dx·ẑ", dx * norm.z, along, bound * np.abs(norm.z)))
-    judged = np.all(want.standard.judged, axis=axes)
-    return [
-        within(
-            np.sum(terms, axis=axes), exact.reshape(-1), np.sum(slack, axis=axes), dims=("N",), what=what, judged=judged
-        )
-        for what, terms, exact, slack in sums
-    ]
+    dx = part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"])
+    return gradient_sums(dx, scaled(case), layer_norm(layers, case), case)
 
 
 @prop(

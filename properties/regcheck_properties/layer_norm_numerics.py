@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 
-from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties import _norms
-from regcheck_properties._norms import constant, defined, given, judge, layer_norm, layer_of, moments, run
+from regcheck import Case, Evidence, Layers, bounds, cases, prop
+from regcheck_properties._norm_evidence import constant, moments, rescaled, shifted, single_values
+from regcheck_properties._norms import defined, given, judge, layer_norm, layer_of, run
 
 WIDE = ("float32", "float64")
 
@@ -43,15 +43,8 @@ def normalised(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def shift_invariance(layers: Layers, case: Case) -> Evidence:
     """Adding a number to all features of a sample changes nothing, however far it moves them."""
-    layer, training = layer_of(layers, case), case.values["training"]
     offset = case["offset"].reshape(-1, *[1] * len(case.config.shape))
-    far = case["x"] + offset
-    near = far - offset
-    exact = reference.widen(near) + reference.widen(offset) == reference.widen(far)
-    moved, still = layer_norm(layers, case, far), layer_norm(layers, case, near)
-    observed, other = run(layer, far, training), run(layer, near, training).astype(still.y.dtype)
-    judged = moved.judged & still.judged & exact.all(axis=still.norm.axes, keepdims=True)
-    return within(observed, other, moved.bound + still.bound, dims=still.dims, what="y(x + c)", judged=judged)
+    return shifted(layers, case, layer_norm, offset, case.values["training"])
 
 
 @prop(
@@ -65,15 +58,7 @@ def shift_invariance(layers: Layers, case: Case) -> Evidence:
 @defined
 def scale_law(layers: Layers, case: Case) -> Evidence:
     """Scaling a sample, and ε with its square, changes nothing but the sign, over the whole range of exponents."""
-    x, training, k = case["x"], case.values["training"], case.values["power"]
-    sign = case.values["sign"] if "scale" in case.arrays else 1
-    config = dataclasses.replace(case.config, eps=case.config.eps * 4.0**k)
-    scaled = np.ldexp(sign * x, k)
-    turned = case.with_arrays(scale=sign * case["scale"]) if sign < 0 else case
-    y, other = run(layer_of(layers, case), x, training), run(layer_of(layers, turned, config), scaled, training)
-    want, wanted = layer_norm(layers, case), layer_norm(layers, turned, scaled, config)
-    bound, judged = want.bound + wanted.bound, want.judged & wanted.judged & (np.ldexp(scaled, -k) == sign * x)
-    return within(other, y.astype(want.y.dtype), bound, dims=want.dims, what="y(a·x; ε·a²)", judged=judged)
+    return rescaled(layers, case, layer_norm, case.values["training"])
 
 
 @prop(
@@ -99,7 +84,7 @@ def constant_input(layers: Layers, case: Case) -> list[Evidence]:
 )
 def single_value(layers: Layers, case: Case) -> list[Evidence]:
     """A sample of one feature gives, in training, what is declared in `single_value_batch`: β by default."""
-    return _norms.single_value(layers, layer_of(layers, case), case, layer_norm(layers, case))
+    return single_values(layers, layer_of(layers, case), case, layer_norm(layers, case))
 
 
 @prop(
