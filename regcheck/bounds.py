@@ -60,7 +60,7 @@ def declared_arithmetic(layers: _Declares, dtype: str) -> Arithmetic:
 
 def _underflow(dtype: str, subnormals: str) -> float:
     finfo = np.finfo(dtype)
-    return float(finfo.smallest_subnormal) / 2 if subnormals == "kept" else float(finfo.smallest_normal)
+    return float(finfo.smallest_subnormal) if subnormals == "kept" else float(finfo.smallest_normal)
 
 
 # --- normalised values
@@ -165,7 +165,7 @@ def affine(standard: Standard, z: Array, y: Array, ar: Arithmetic, scale: Array 
 
     Twice u|γz|: z is rounded before the map, and the product is. γ broadcasts against z and defaults to 1.
     """
-    gamma = np.ones((), z.dtype) if scale is None else np.abs(widen(scale))
+    gamma = np.ones((), z.dtype) if scale is None else np.abs(scale)
     stored = (ar.u + ar.u_out) * np.abs(y) + (1 + gamma) * ar.eta + ar.eta_out
     bound: Array = gamma * (standard.z + 2 * ar.u * np.abs(z)) + stored
     return bound
@@ -287,15 +287,13 @@ def _gamma(k: int, u: float) -> float:
 
 
 def penalty_gradient(strengths: Strengths, w: Array, ar: Arithmetic) -> Array:
-    """Bound on l1·sign(w) + 2·l2·w elementwise, and on any subgradient at exactly 0.
+    """Bound on l1·sign(w) + 2·l2·w elementwise, and on how far a subgradient at 0 may lie outside [−l1, l1].
 
     The strength's rounding, its product, the sum and the result make 4u; 2·l2·w by differentiating a squared norm
-    makes two more, a quotient w/‖w‖, whose underflow meets ‖w‖ again, and a product. At 0 the expected value is 0 and
-    every value in [−l1, l1] is right.
+    makes two more, a quotient w/‖w‖, whose underflow meets ‖w‖ again, and a product.
     """
     size = np.abs(widen(w))
-    away = 4 * ar.u * strengths.l1 + 6 * ar.u * 2 * strengths.l2 * size
-    bound = np.where(size > 0, away, strengths.l1 * (1 + 4 * ar.u))
+    bound = 4 * ar.u * strengths.l1 + 6 * ar.u * 2 * strengths.l2 * size
     length = np.sqrt(np.square(size).sum())
     return np.asarray(bound + ar.eta * (2 + 4 * strengths.l2 * (1 + length)) + ar.eta_out)
 

@@ -128,4 +128,4 @@ def sum_of_both(layers: Layers, case: Case) -> Evidence:
     one = laws.measure(layers, case, w, PenaltyConfig(config.l1, 0.0))
     other = laws.measure(layers, case, w, PenaltyConfig(0.0, config.l2))
     slack = both.bound + one.bound + other.bound
-    return within(both.observed, one.observed + other.observed, slack, dims=("B",), what="value")
+    return laws.agree(both.observed, one.observed + other.observed, slack, dims=("B",), what="value")

@@ -110,7 +110,7 @@ def corners_on_the_axes(layers: Layers, case: Case) -> Evidence:
     on_axis = laws.measure(layers, case, (h * [5, 0]).astype(case.dtype), rounded=True)
     between = laws.measure(layers, case, (h * [3, 4]).astype(case.dtype), rounded=True)
     slack = 5 * between.bound + 7 * on_axis.bound
-    return within(5 * between.observed, 7 * on_axis.observed, slack, dims=("H",), what="5·P((3h, 4h))")
+    return laws.agree(5 * between.observed, 7 * on_axis.observed, slack, dims=("H",), what="5·P((3h, 4h))")
 
 
 @prop("l1.full-range", cases=cases.full_range, level="extreme", formula="P(w) = λ·Σ|wᵢ|, w² beyond the range")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regcheck import Evidence, prop, within
+from regcheck import Evidence, prop
 from regcheck.cases import penalties as cases
 from regcheck_properties import penalties as laws
 from regcheck_properties import penalty_maps as maps
@@ -91,7 +91,7 @@ def parallelogram(layers: Layers, case: Case) -> Evidence:
     plus, minus = (laws.measure(layers, case, x, rounded=True) for x in (w + v, w - v))
     slack = plus.bound + minus.bound + 2 * (one.bound + other.bound)
     sides = 2 * (one.observed + other.observed)
-    return within(plus.observed + minus.observed, sides, slack, dims=("B",), what="P(w + v) + P(w − v)")
+    return laws.agree(plus.observed + minus.observed, sides, slack, dims=("B",), what="P(w + v) + P(w − v)")
 
 
 @prop("l2.rotation-invariant", cases=cases.rows, level="core", formula="P(Qw) = P(w), QᵀQ = I", statements=["4.1"])

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties._norms import Expected, defined, layer_norm, layer_of, outside, part, run
+from regcheck_properties._norm_evidence import gradient_sums
+from regcheck_properties._norms import Array, Expected, defined, given, layer_norm, layer_of, outside, part, run
 
-Array = np.ndarray[Any, np.dtype[Any]]
-AFFINE = partial(cases.layer_norm, recipe=cases.Recipe(affine=True))
 SOURCE = "Ioffe and Szegedy 2015, section 3, over a sample's features"
 
 
@@ -36,7 +32,7 @@ def judged_rows(case: Case, want: Expected) -> Case:
 
 @prop(
     "layer_norm.gradient-input",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "cotangent"),
     level="gradients",
     statements=("10.2",),
     formula="dx = (g − mean g − ẑ·mean(g·ẑ))/√(σ² + ε), g = dy·γ",
@@ -45,7 +41,7 @@ def judged_rows(case: Case, want: Expected) -> Case:
 @defined
 def gradient_input(layers: Layers, case: Case) -> Evidence:
     """The gradient with respect to the input is the closed form's, through mean and variance."""
-    dx = part(backward(layers, case, case["cotangent"], case["x"]), "x")
+    dx = part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"])
     want, g = layer_norm(layers, case), scaled(case)
     exact = reference.layer_norm.backward(case["cotangent"], case["x"], case.config, case.arrays.get("scale")).x
     bound = bounds.input_gradient(want.norm, want.standard, g, want.ar)
@@ -54,7 +50,7 @@ def gradient_input(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "layer_norm.gradient-parameters",
-    cases=AFFINE,
+    cases=given(cases.layer_norm, "training", "cotangent", affine=True),
     level="gradients",
     statements=("10.2",),
     formula="dγ = Σ dy·ẑ and dβ = Σ dy, over the batch",
@@ -70,8 +66,12 @@ def gradient_parameters(layers: Layers, case: Case) -> list[Evidence]:
     want, dy = layer_norm(layers, case), reference.widen(case["cotangent"])
     exact = reference.layer_norm.backward(case["cotangent"], case["x"], case.config)
     return [
-        within(part(found, "scale"), exact.scale, scale_bound(want, dy), dims=case.dims["scale"], what="dγ"),
-        within(part(found, "shift"), exact.shift, shift_bound(want, dy), dims=case.dims["scale"], what="dβ"),
+        within(
+            part(found, "scale", case["scale"]), exact.scale, scale_bound(want, dy), dims=case.dims["scale"], what="dγ"
+        ),
+        within(
+            part(found, "shift", case["shift"]), exact.shift, shift_bound(want, dy), dims=case.dims["scale"], what="dβ"
+        ),
     ]
 
 
@@ -88,7 +88,7 @@ def shift_bound(want: Expected, dy: Array) -> Array:
 
 @prop(
     "layer_norm.gradient-sum-zero",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "cotangent"),
     level="gradients",
     statements=("10.2",),
     formula="Σ dx = 0 and Σ dx·ẑ = Σ(g·ẑ)·ε/(σ² + ε)^(3/2) of each sample, g = dy·γ",
@@ -97,24 +97,13 @@ def shift_bound(want: Expected, dy: Array) -> Array:
 @defined
 def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:
     """No sample's gradient has a part along a shift of its features, and along their scale only what ε leaves."""
-    dx = reference.widen(part(backward(layers, case, case["cotangent"], case["x"]), "x"))
-    want, g = layer_norm(layers, case), scaled(case)
-    norm, axes = want.norm, want.norm.axes
-    bound = bounds.input_gradient(norm, want.standard, g, want.ar)
-    along = norm.s * np.sum(g * norm.z, axis=axes, keepdims=True) * norm.s**2 * case.config.eps
-    sums = (("Σ dx", dx, np.zeros_like(along), bound), ("Σ dx·ẑ", dx * norm.z, along, bound * np.abs(norm.z)))
-    judged = np.all(want.standard.judged, axis=axes)
-    return [
-        within(
-            np.sum(terms, axis=axes), exact.reshape(-1), np.sum(slack, axis=axes), dims=("N",), what=what, judged=judged
-        )
-        for what, terms, exact, slack in sums
-    ]
+    dx = part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"])
+    return gradient_sums(dx, scaled(case), layer_norm(layers, case), case)
 
 
 @prop(
     "layer_norm.gradient-additive",
-    cases=AFFINE,
+    cases=given(cases.layer_norm, "training", "cotangent", "index", affine=True),
     level="gradients",
     statements=("10.2",),
     formula="dγ and dβ of a batch = the sum of those of its parts",
@@ -132,7 +121,7 @@ def gradient_additive(layers: Layers, case: Case) -> list[Evidence]:
     want, wide = layer_norm(layers, case), reference.widen(dy)
     found = []
     for name, what, bound in (("scale", "dγ", scale_bound(want, wide)), ("shift", "dβ", shift_bound(want, wide))):
-        whole, first, second = (reference.widen(part(gradients, name)) for gradients in parts)
+        whole, first, second = (reference.widen(part(gradients, name, case[name])) for gradients in parts)
         slack = 2 * bound + 2 * want.ar.u_out * (np.abs(first) + np.abs(second))
         found.append(within(whole, first + second, slack, dims=case.dims["scale"], what=what))
     return found

@@ -10,7 +10,7 @@ from regcheck import Evidence, bounds, prop, within
 from regcheck.cases import minimiser as cases
 from regcheck.families import MinimiserConfig
 from regcheck.reference import minimiser as reference
-from regcheck_properties.penalties import at_least, at_most
+from regcheck_properties.penalties import agree, at_least, at_most
 from regcheck_properties.problems import Array, Solved, claim, solve
 from regcheck_properties.selection import constrained_form, duplicated_columns, l1_picks_one, l2_groups
 
@@ -38,7 +38,7 @@ def kkt(layers: Layers, case: Case) -> Evidence:
     curvature = reference.curvatures(seen.a, seen.config)
     with np.errstate(all="ignore"):
         step = bounds.coordinate_step(seen.excess[:, None], curvature)
-    return within(seen.w, best, step, dims=COEFFICIENTS, what="w", judged=(curvature > 0) & (seen.excess > 0)[:, None])
+    return agree(seen.w, best, step, (curvature > 0) & (seen.excess > 0)[:, None], dims=COEFFICIENTS, what="w")
 
 
 @prop(
@@ -223,16 +223,12 @@ def stability(layers: Layers, case: Case) -> Evidence:
 
 def _same_solution(seen: Solved, other: Solved, expected: Array, what: str) -> list[Evidence]:
     """Evidence that `seen.w` is `expected` where the minimiser is unique, and as good as it everywhere."""
-    slack = seen.distance() + bounds.minimiser_distance(
-        other.excess[:, None], 1 / reference.inverse_diagonal(seen.a, seen.config)
-    )
-    unique = np.isfinite(slack) & (slack > 0)
+    apart = seen.distance() + seen._replace(excess=other.excess).distance()
+    above = seen.excess + other.excess
     value = reference.objective(seen.a, seen.b, expected, seen.config)
     return [
-        within(seen.w, expected, slack, dims=COEFFICIENTS, what=what, judged=unique),
-        within(
-            seen.objective(), value, seen.excess + other.excess, dims=("P",), what=f"F({what})", judged=seen.excess > 0
-        ),
+        agree(seen.w, expected, apart, np.isfinite(apart) & (apart > 0), dims=COEFFICIENTS, what=what),
+        agree(seen.objective(), value, above, above > 0, dims=("P",), what=f"F({what})"),
     ]
 
 

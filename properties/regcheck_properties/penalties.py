@@ -59,14 +59,19 @@ def number(value: Array) -> np.longdouble:
     return np.longdouble(value[()] if value.shape == () else np.nan)
 
 
+def agree(one: Array, other: Array, slack: Array, judged: Array | None = None, **about: Any) -> Evidence:
+    """Evidence that two results of the layer differ by at most `slack`; NaN on both sides fails too."""
+    return within(one, np.where(np.isnan(other), np.inf, other), slack, judged=judged, **about)
+
+
 def at_most(observed: Array, limit: Array, slack: Array, judged: Array | None = None, **about: Any) -> Evidence:
     """Evidence that observed <= limit + slack; NaN fails."""
-    return within(np.maximum(observed, limit), limit, slack, judged=judged, **about)
+    return agree(np.maximum(observed, limit), limit, slack, judged, **about)
 
 
 def at_least(observed: Array, limit: Array, slack: Array, judged: Array | None = None, **about: Any) -> Evidence:
     """Evidence that observed >= limit − slack; NaN fails."""
-    return within(np.minimum(observed, limit), limit, slack, judged=judged, **about)
+    return agree(np.minimum(observed, limit), limit, slack, judged, **about)
 
 
 def scaled(config: PenaltyConfig, factor: float) -> PenaltyConfig:
@@ -76,7 +81,7 @@ def scaled(config: PenaltyConfig, factor: float) -> PenaltyConfig:
 
 def same(one: Seen, other: Seen, what: str) -> Evidence:
     """Evidence that two values are the same, each computed with its own rounding."""
-    return within(one.observed, other.observed, one.bound + other.bound, dims=("B",), what=what)
+    return agree(one.observed, other.observed, one.bound + other.bound, dims=("B",), what=what)
 
 
 def value_matches_definition(layers: Layers, case: Case) -> list[Evidence]:
@@ -130,7 +135,7 @@ def reshape_invariant(layers: Layers, case: Case) -> list[Evidence]:
     found = []
     for shape in ((-1, 1), (1, -1), (1, -1, 1)):
         observed = np.array([number(layer.value(row.reshape(shape))) for row in w])
-        found.append(within(observed, vector.observed, 2 * vector.bound, dims=("B",), what=f"value as {shape}"))
+        found.append(agree(observed, vector.observed, 2 * vector.bound, dims=("B",), what=f"value as {shape}"))
     return found
 
 
@@ -140,7 +145,7 @@ def additive(layers: Layers, case: Case) -> Evidence:
     both = measure(layers, case, np.concatenate([w, v], axis=1))
     one, other = measure(layers, case, w), measure(layers, case, v)
     slack = both.bound + one.bound + other.bound
-    return within(both.observed, one.observed + other.observed, slack, dims=("B",), what="value of (w, v)")
+    return agree(both.observed, one.observed + other.observed, slack, dims=("B",), what="value of (w, v)")
 
 
 def linear_in_strength(layers: Layers, case: Case) -> Evidence:
@@ -148,9 +153,8 @@ def linear_in_strength(layers: Layers, case: Case) -> Evidence:
     c = float(case.values["factor"])
     one = measure(layers, case, case["w"])
     times = measure(layers, case, case["w"], scaled(case.config, c))
-    return within(
-        times.observed, c * one.observed, times.bound + c * one.bound, dims=("B",), what=f"value at {c} times"
-    )
+    slack = times.bound + c * one.bound
+    return agree(times.observed, c * one.observed, slack, dims=("B",), what=f"value at {c} times")
 
 
 def convex(layers: Layers, case: Case) -> list[Evidence]:
@@ -174,9 +178,8 @@ def homogeneous(layers: Layers, case: Case, degree: int) -> Evidence:
     one = measure(layers, case, w)
     times = measure(layers, case, (w.astype(np.longdouble) * c).astype(w.dtype), rounded=True)
     power = abs(c) ** degree
-    return within(
-        times.observed, power * one.observed, times.bound + power * one.bound, dims=("B",), what=f"value of {c}·w"
-    )
+    slack = times.bound + power * one.bound
+    return agree(times.observed, power * one.observed, slack, dims=("B",), what=f"value of {c}·w")
 
 
 def _randomness(case: Case) -> np.random.Generator:

@@ -9,7 +9,7 @@ import numpy as np
 from regcheck import Evidence, bounds, holds, within
 from regcheck.reference import penalties as reference
 from regcheck.reference.precision import widen
-from regcheck_properties.penalties import Array, arithmetic, at_least, measure, strengths
+from regcheck_properties.penalties import Array, agree, arithmetic, at_least, measure, strengths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +27,10 @@ def gradient_matches_definition(layers: Layers, case: Case) -> Evidence:
     """The gradient is l1·sign(w) + 2·l2·w; at exactly 0 it is any value in [−l1, l1]."""
     w, factors = case["w"], strengths(layers, case.config)
     observed = layers.make(case.config, case.dtype).gradient(w)
+    at_zero = np.clip(np.nan_to_num(_shaped(observed, w)), -factors.l1, factors.l1)
+    expected = np.where(w == 0, at_zero, reference.gradient(factors, w))
     bound = bounds.penalty_gradient(factors, w, arithmetic(layers, case))
-    return within(observed, reference.gradient(factors, w), bound, dims=ELEMENTS, what="gradient")
+    return within(observed, expected, bound, dims=ELEMENTS, what="gradient")
 
 
 def gradient_odd(layers: Layers, case: Case) -> Evidence:
@@ -36,7 +38,7 @@ def gradient_odd(layers: Layers, case: Case) -> Evidence:
     w, factors = case["w"], strengths(layers, case.config)
     observed, mirrored = _gradient(layers, case, w), _gradient(layers, case, -w)
     bound = 2 * bounds.penalty_gradient(factors, w, arithmetic(layers, case))
-    return within(mirrored, -observed, bound, dims=ELEMENTS, what="gradient at −w", judged=w != 0)
+    return agree(mirrored, -observed, bound, w != 0, dims=ELEMENTS, what="gradient at −w")
 
 
 def gradient_jump(layers: Layers, case: Case) -> list[Evidence]:
@@ -130,7 +132,7 @@ def prox_optimal(layers: Layers, case: Case) -> Evidence:
     limit = seen.step * seen.strengths.l1
     expected = np.where(p != 0, np.sign(p) * limit, np.clip(force, -limit, limit))
     blur = (seen.bound + 4 * seen.arithmetic.u * np.abs(p)) * (1 + 2 * seen.step * seen.strengths.l2)
-    return within(force, expected, blur, dims=ELEMENTS, what="w − p − 2t·l2·p")
+    return agree(force, expected, blur, dims=ELEMENTS, what="w − p − 2t·l2·p")
 
 
 def prox_moreau(layers: Layers, case: Case) -> Evidence:
@@ -157,23 +159,21 @@ def minimum_at_zero(layers: Layers, case: Case) -> list[Evidence]:
     """
     factors, ar = strengths(layers, case.config), arithmetic(layers, case)
     slope = case["ratio"][:, None] * factors.l1
-    rise, judged = factors.l1 - np.abs(slope), np.abs(case["ratio"])[:, None] <= 1
+    rise = factors.l1 - np.abs(slope)
     loss, derivative = SHAPES[case.values["loss"]]
     found = []
-    for side in (1, -1):
+    for side, where in ((1, "right"), (-1, "left")):
         x = side * case["x"]
         wide, seen = widen(x).astype(np.float64), measure(layers, case, x[:, None])
+        about: dict[str, Any] = {"judged": (rise >= 0) & (x != 0), "dims": ("B", "X")}
         curved = case["curvature"][:, None] * loss(wide)
         above = slope * wide + curved + seen.observed
         slack = seen.bound + 2.0**-48 * (np.abs(slope * wide) + np.abs(curved) + 1)
         steep = side * (slope + case["curvature"][:, None] * derivative(wide) + _gradient(layers, case, x))
         slope_slack = bounds.penalty_gradient(factors, x, ar) + 2.0**-48 * (factors.l1 + np.abs(steep))
-        where = "right" if side > 0 else "left"
         found += [
-            at_least(above, rise * np.abs(wide), slack, judged, dims=("B", "X"), what=f"L + P on the {where}, above 0"),
-            at_least(
-                steep, rise + 0 * wide, slope_slack, judged, dims=("B", "X"), what=f"slope on the {where}, away from 0"
-            ),
+            at_least(above, rise * np.abs(wide), slack, what=f"L + P on the {where}, above 0", **about),
+            at_least(steep, rise + 0 * wide, slope_slack, what=f"slope on the {where}, away from 0", **about),
         ]
     return found
 

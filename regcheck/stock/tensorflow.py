@@ -117,13 +117,15 @@ def fused_batch_norm(config: BatchNormConfig) -> tf.Module:
     return _module(config, normalise)
 
 
-# tf.nn.moments: "Calculates the mean and variance of x", the biased variance.
+# tf.nn.moments: "Calculates the mean and variance of x", the biased variance. Not in half precision, where
+# x·k + (β − mean·k), the form of tf.nn.batch_normalization, overflows for quite ordinary x (seen: x = 300 ± 1).
 @implements(
     "batch_norm",
     name="tensorflow.batch_normalization",
     framework="tensorflow",
     declares={"running_variance": "biased", "batch_invariance": "bitwise", **_FLUSHED},  # seen: 6 084 samples
     deviations=_EMPTY,
+    dtypes=("float32", "float64"),
 )
 def batch_normalization(config: BatchNormConfig) -> tf.Module:
     """tf.nn.batch_normalization with tf.nn.moments, the moving averages being kept by hand."""

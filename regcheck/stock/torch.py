@@ -176,7 +176,27 @@ def _array(w: Tensor) -> Array:
     return array
 
 
-@implements("minimiser", name="torch.SGD", framework="torch", dtypes=("float64",))
+# A step along a subgradient crosses 0 instead of stopping there, so coordinates end near 0 and not at it.
+_SUBGRADIENT = Deviation("a subgradient step crosses 0 and never stops there; without a proximal step nothing is exact")
+_UNSOLVED = (
+    "zero-crossing",
+    "all-zero-threshold",
+    "l1-picks-one",
+    "kkt",
+    "near-minimum",
+    "closed-form",
+    "constrained-form",
+    "monotone-in-strength",
+)
+
+
+@implements(
+    "minimiser",
+    name="torch.SGD",
+    framework="torch",
+    deviations=dict.fromkeys([f"minimiser.{law}" for law in _UNSOLVED], _SUBGRADIENT),
+    dtypes=("float64",),
+)
 def sgd(config: MinimiserConfig) -> Subgradient:
     """torch.optim.SGD with a subgradient."""
     return Subgradient(config.l1, config.l2)

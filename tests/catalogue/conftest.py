@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hypothesis
+import numpy as np
 import pytest
+from hypothesis import HealthCheck
 
+from regcheck import shrink
 from regcheck.adapters import plain
+from regcheck.evaluate import evaluate
 from regcheck.families import config_from_dict
 from regcheck.host import Session
 from regcheck.hosting import Host
 from regcheck.implementation import Implementation
 from regcheck.judge import CellJudge, Settings
+from regcheck.property import Plan
 
 
 class LocalHost(Host):
@@ -39,11 +45,52 @@ class LocalSession(Session):
 
 @pytest.fixture
 def verdict():
-    """A function (law, factory, **declares) -> Cell."""
+    """A function (law, factory, examples=None, **declares) -> Cell."""
 
-    def judged(law, factory, **declares):
+    def judged(law, factory, examples=None, **declares):
         about = {"name": "it", "framework": "numpy", "family": law.family, "dtypes": None}
         session = LocalSession(factory, law.family, declares)
-        return CellJudge(law, session, about, Settings(), None).judge().cell
+        return CellJudge(law, session, about, Settings(examples=examples), None).judge().cell
 
     return judged
+
+
+def smaller(case):
+    """Cases that a failing `case` may be cut down to: short axes, one index of all axes, simple numbers."""
+    alone = case
+    for dim in case.sizes():
+        yield shrink.take(case, dim, [0])
+        alone = shrink.take(alone, dim, [0])
+    yield alone
+    for name, array in case.arrays.items():
+        yield case.with_arrays(**{name: np.zeros_like(array)})
+    for name, array in alone.arrays.items():
+        for simple in (np.zeros_like(array), np.ones_like(array), np.rint(array)):
+            yield alone.with_arrays(**{name: simple})
+
+
+def drawn(law, dtype, count=2):
+    """Some cases of a law."""
+    found = []
+
+    @hypothesis.settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @hypothesis.given(law.cases(Plan(law.family, dtype)))
+    def look(case):
+        found.append(case)
+
+    look()
+    return found
+
+
+@pytest.fixture
+def accused():
+    """A function (law, factory) -> the violations that cut-down cases show; a law that raises is an error."""
+
+    def violations(law, factory):
+        session = LocalSession(factory, law.family, {})
+        dtypes = law.dtypes or ("float16", "float64")
+        cuts = [cut for dtype in dtypes for case in drawn(law, dtype) for cut in smaller(case)]
+        seen = [evaluate(law, cut, session).violation for cut in cuts]
+        return [violation for violation in seen if violation is not None]
+
+    return violations

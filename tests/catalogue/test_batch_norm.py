@@ -384,6 +384,11 @@ def test_a_wrong_layer_is_accused(name, layer, verdict):
     assert cell.witness is not None
 
 
+@pytest.mark.parametrize("name", LAWS)
+def test_a_law_stays_valid_when_its_cases_are_cut_down(name, accused):
+    assert accused(LAWS[name], Right) == []
+
+
 def test_every_law_has_a_wrong_layer():
     assert set(WRONG) == set(LAWS)
 

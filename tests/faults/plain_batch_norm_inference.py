@@ -19,7 +19,7 @@ EXPECTED = {
     "TrainsOnBlend": "batch_norm.training-ignores-running-state",
     "InferenceForgetsMean": "batch_norm.inference-affine",
     "InferenceScalesTwice": "batch_norm.inference-affine",
-    "FoldedOnce": "common.modes-do-not-stick",
+    "FoldedOnce": "batch_norm.inference-affine",
 }
 
 
