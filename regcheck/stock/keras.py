@@ -162,6 +162,7 @@ _UNSOLVED = (
     "closed-form",
     "constrained-form",
     "monotone-in-strength",
+    "permutation-equivariant",
     "scale-equivariant",
     "stability",
 )

@@ -187,6 +187,7 @@ _UNSOLVED = (
     "closed-form",
     "constrained-form",
     "monotone-in-strength",
+    "stability",
 )
 
 
