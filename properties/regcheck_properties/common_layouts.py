@@ -33,7 +33,7 @@ class _Compared(NamedTuple):
     cases=cases.whole,
     level="interface",
     formula="f(x) does not depend on the strides of x",
-    examples=5,
+    examples=4,
 )
 def layouts(layers: Layers, case: Case) -> list[Evidence]:
     """Strided, transposed, repeated and read-only arguments give what contiguous ones give."""

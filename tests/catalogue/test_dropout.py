@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from regcheck_properties import dropout
 
-from regcheck import Property
+from regcheck import Case, Property
 from regcheck.adapters import plain
 from regcheck.cases.dropout import STATISTICAL_RATES
 from regcheck.families import DropoutConfig
@@ -368,3 +368,17 @@ def test_no_law_raises_on_a_result_of_another_shape(name, shape):
             return np.ones(shape, x.dtype)
 
     assert judge(PROPERTIES[name], Wrong).verdict in {"failed", "passed"}
+
+
+class HalfAsFarOff(Right):
+    """Off by half of what the first test finds: only a closer look is sure to see it."""
+
+    def draw(self, x):
+        return self.stream.random(x.shape) >= self.rate + 0.005 * (self.rate * (1 - self.rate)) ** 0.5
+
+
+def test_a_second_test_looks_closer():
+    law, session = PROPERTIES["dropout.rate"], LocalSession(HalfAsFarOff, {})
+    case = Case(DropoutConfig(0.3), "float32", values={"seed": 5, "confirming": True})
+    evidence = law.law(session, case)
+    assert evidence.error > 1
