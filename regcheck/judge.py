@@ -287,7 +287,7 @@ class CellJudge:
     def _recur_independently(self, case: Case) -> Finding:
         self.session.renew()
         seed = (int(case.values.get("seed", 0)) + 0x9E3779B9) & 0xFFFFFFFF
-        fresh = dataclasses.replace(case, values={**case.values, "seed": seed})
+        fresh = dataclasses.replace(case, values={**case.values, "seed": seed, "confirming": True})
         again = evaluate(self.prop, fresh, self.session)
         if again.violation is None:
             msg = "a statistical failure was not confirmed by a second, independent test"
