@@ -165,7 +165,7 @@ def affine(standard: Standard, z: Array, y: Array, ar: Arithmetic, scale: Array 
 
     Twice u|γz|: z is rounded before the map, and the product is. γ broadcasts against z and defaults to 1.
     """
-    gamma = np.ones((), z.dtype) if scale is None else np.abs(widen(scale))
+    gamma = np.ones((), z.dtype) if scale is None else np.abs(scale)
     stored = (ar.u + ar.u_out) * np.abs(y) + (1 + gamma) * ar.eta + ar.eta_out
     bound: Array = gamma * (standard.z + 2 * ar.u * np.abs(z)) + stored
     return bound

@@ -74,9 +74,10 @@ class Judge:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if kill and self.process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
+        for pipe in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError, ValueError):
+                if pipe is not None:
+                    pipe.close()
 
 
 class Court:
@@ -85,6 +86,7 @@ class Court:
     def __init__(self, jobs: int) -> None:
         self.judges = [Judge() for _ in range(jobs)]
         self.closed = False
+        self.threads: list[threading.Thread] = []
 
     def run(self, units: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Yield (unit, event) as they come."""
@@ -106,10 +108,10 @@ class Court:
                         self.judges[position] = Judge()
             seen.put(None)
 
-        threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(len(self.judges))]
-        for thread in threads:
+        self.threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(len(self.judges))]
+        for thread in self.threads:
             thread.start()
-        running = len(threads)
+        running = len(self.threads)
         while running:
             item = seen.get()
             if item is None:
@@ -120,6 +122,11 @@ class Court:
     def close(self, *, kill: bool = False) -> None:
         """End the judges."""
         self.closed = True
+        if kill:
+            for judge in self.judges:
+                judge.process.kill()
+        for thread in self.threads:
+            thread.join(15)
         for judge in self.judges:
             judge.close(kill=kill)
 

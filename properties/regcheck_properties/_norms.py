@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from regcheck import Case, Evidence, Fault, Layers, Unsupported, bounds, holds, reference, same_bits, within
+from regcheck import Case, Evidence, Fault, Layers, Unsupported, bounds, cases, reference, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from regcheck.host import HostedLayer
 
     Law = Callable[[Layers, Case], "Evidence | Sequence[Evidence]"]
-
     Rule = Callable[[reference.Normalised, bounds.Arithmetic], bounds.Standard]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -46,6 +44,11 @@ class Expected(NamedTuple):
         return self._replace(**cut)
 
 
+def given(strategy: Callable[..., Any], *needs: str, **recipe: Any) -> Callable[..., Any]:
+    """The strategy's cases by a recipe, with what the law looks at beside x, γ and β."""
+    return functools.partial(strategy, recipe=cases.Recipe(needs=needs, **recipe))
+
+
 def layer_of(layers: Layers, case: Case, config: Any = None) -> HostedLayer:
     """A fresh layer with the case's parameters."""
     layer = layers.make(config or case.config, case.dtype)
@@ -58,12 +61,6 @@ def with_state(layers: Layers, case: Case, **changes: float) -> HostedLayer:
     layer = layer_of(layers, case, dataclasses.replace(case.config, **changes))
     layer.assign_state({name: case[name] for name in ("running_mean", "running_var")})
     return layer
-
-
-def finite_state(layer: HostedLayer) -> list[Evidence]:
-    """Evidence that everything that the layer has recorded is finite."""
-    state = layer.state()
-    return [holds(np.isfinite(state[name]), "finite", state[name], dims=("C",), what=name) for name in sorted(state)]
 
 
 def run(layer: HostedLayer, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
@@ -194,65 +191,3 @@ def _affine(case: Case) -> dict[str, Array]:
 def _per_channel(case: Case) -> dict[str, Array]:
     along = reference.batch_norm.along_channels
     return {name: along(value, case["x"].ndim) for name, value in _affine(case).items()}
-
-
-def moments(y: Array, want: Expected, case: Case, shift: Array | float = 0.0) -> list[Evidence]:
-    """Evidence that each group of y has the mean `shift` and the variance of the definition's y.
-
-    An error of at most B an element moves the mean by mean B and the variance by 2·mean(|y − β|B) + mean B².
-    """
-    mean, wide, each = want.norm.mean_over, reference.widen(y), case.independent
-    off, judged = np.abs(want.y - shift), np.all(want.judged, axis=want.norm.axes)
-    seen = mean(wide)
-    spread = mean(np.square(wide - seen)), mean(np.square(want.y - shift))
-    slack = 2 * mean(off * want.bound) + mean(np.square(want.bound))
-    pairs = [("mean y", seen, np.zeros_like(seen) + shift, mean(want.bound)), ("var y", *spread, slack)]
-    return [
-        within(a.reshape(-1), b.reshape(-1), c.reshape(-1), dims=each, what=what, judged=judged)
-        for what, a, b, c in pairs
-    ]
-
-
-def isolated(layer: HostedLayer, case: Case, training: bool, axis: int) -> list[Evidence]:  # noqa: FBT001
-    """Evidence that what is in some groups, the indices along `axis`, reaches no other, and a NaN all of its own."""
-    x, dims, index = case["x"], case.dims["x"], case.values["index"]
-    half = np.random.default_rng(case.values["seed"]).random(x.shape[axis]) < 1 / 2
-    before, place = run(layer, x, training), np.unravel_index(index % (x.size // len(half)), _without(x.shape, axis))
-    found = []
-    for value, kept in itertools.product((np.nan, 3.0), (half, ~half)):
-        changed = np.moveaxis(x.copy(), axis, 0)
-        changed[(~kept, *place)] = value
-        after = run(layer, np.moveaxis(changed, 0, axis), training)
-        same = np.broadcast_to(np.expand_dims(kept, tuple(a for a in range(x.ndim) if a != axis)), x.shape)
-        found.append(same_bits(np.where(same, after, before), before, dims=dims, what=f"y beside {value:g} elsewhere"))
-        if np.isnan(value):
-            found.append(holds(np.isnan(after) | same, np.nan, after, dims=dims, what="y beside NaN"))
-    return found
-
-
-def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return shape[:axis] + shape[axis + 1 :]
-
-
-def constant(y: Array, want: Expected) -> list[Evidence]:
-    """Evidence for groups of one small integer, whose mean is exact: β within the bound, and exactly where x is 0."""
-    norm, precise = want.norm, 2 / float(np.finfo(y.dtype).eps)
-    exact = (norm.var == 0) & (norm.x == np.rint(norm.x)) & (norm.magnitude * norm.n <= precise)
-    only = want._replace(judged=want.judged & exact, held=want.held & exact)
-    zero = np.broadcast_to(norm.magnitude == 0, y.shape)
-    return [*judge(y, only), holds(~zero | (y == want.y), want.y, y, dims=want.dims, what="y of zeros")]
-
-
-def single_value(layers: Layers, layer: HostedLayer, case: Case, want: Expected) -> list[Evidence]:
-    """Evidence that training on one value per group does as declared: β, an error, or NaN."""
-    declared = layers.declared("single_value_batch")
-    try:
-        y = run(layer, case["x"], True)  # noqa: FBT003  (the contract's positional flag)
-    except Fault as fault:
-        if fault.kind != "raised":
-            raise
-        return [holds(declared == "error", declared, fault.sentence(), what="y")]
-    if declared == "shift":
-        return judge(y, want)
-    promised = np.isnan(y) if declared == "nan" else np.zeros(y.shape, bool)
-    return [holds(promised, "NaN" if declared == "nan" else "an error", y, dims=want.dims, what="y")]

@@ -24,7 +24,7 @@ from regcheck_properties.batch_norm_gradients import (
     gradient_input_inference,
     gradient_parameters,
     gradient_scale_law,
-    gradient_sums,
+    sums,
 )
 from regcheck_properties.batch_norm_inference import (
     inference_affine,
@@ -56,7 +56,6 @@ __all__ = [
     "gradient_input_inference",
     "gradient_parameters",
     "gradient_scale_law",
-    "gradient_sums",
     "inference_affine",
     "inference_bitwise",
     "inference_does_not_update_state",
@@ -79,6 +78,7 @@ __all__ = [
     "shift_invariance",
     "single_value",
     "state_finite",
+    "sums",
     "training_ignores_running_state",
     "updated_once",
     "whole_batch_statistics",

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-from functools import partial
-
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, same_bits, within
-from regcheck_properties import _norms
-from regcheck_properties._norms import (
-    Array,
-    agree,
-    batch_norm,
+from regcheck_properties._norm_evidence import (
     constant,
-    defined,
+    finite_state,
     isolated,
-    judge,
-    layer_of,
     moments,
-    run,
-    with_state,
+    rescaled,
+    shifted,
+    single_values,
 )
+from regcheck_properties._norms import Array, agree, batch_norm, defined, given, judge, layer_of, run, with_state
 
 SOURCE = "Ioffe and Szegedy 2015, algorithm 1"
-MODERATE = partial(cases.batch_norm, recipe=cases.Recipe(data="moderate"))
-AFFINE = partial(cases.batch_norm, recipe=cases.Recipe(squares="input", affine=True))
 WIDE = ("float32", "float64")
 along = reference.batch_norm.along_channels
 
 
 @prop(
     "batch_norm.matches-definition",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(squares="any")),
+    cases=given(cases.batch_norm, squares="any"),
     level="core",
     statements=("7.1", "7.2", "9.1", "10.1"),
     formula="training: y = γ·(x − μ)/√(σ² + ε) + β per channel, over the whole range of half precision",
@@ -46,7 +37,7 @@ def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.normalised",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, squares="input"),
     level="core",
     statements=("7.1", "9.1", "9.2"),
     formula="training: mean y = β and var y = γ²·σ²/(σ² + ε) of each channel",
@@ -62,7 +53,7 @@ def normalised(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.whole-batch-statistics",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "x2", squares="input"),
     level="core",
     statements=("7.3", "11.3"),
     formula="training: y(x ⊕ x₂) and y(x ⊕ 0) by the statistics of all samples, padding included",
@@ -81,7 +72,7 @@ def whole_batch_statistics(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.footprint",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "index", "seed", squares="input"),
     level="core",
     kind="exact",
     statements=("7.1", "10.1"),
@@ -96,7 +87,7 @@ def footprint(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.permutation",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "seed", squares="input"),
     level="core",
     statements=("7.1",),
     formula="training: y(x∘π) = y(x)∘π for permutations π of samples and positions",
@@ -119,7 +110,7 @@ def permutation(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.repeated-batch",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, squares="input"),
     level="core",
     statements=("7.1",),
     formula="training: y(x ⊕ x) = y(x) ⊕ y(x)",
@@ -140,7 +131,7 @@ def repeated_batch(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.training-ignores-running-state",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", squares="input"),
     level="lifecycle",
     kind="exact",
     statements=("7.1",),
@@ -157,7 +148,7 @@ def training_ignores_running_state(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.self-off-exact",
-    cases=AFFINE,
+    cases=given(cases.batch_norm, squares="input", affine=True),
     level="core",
     statements=("9.3",),
     formula="training: γ = √(σ² + ε), β = μ  ⇒  y = x",
@@ -171,7 +162,7 @@ def self_off_exact(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.self-off-sigma",
-    cases=AFFINE,
+    cases=given(cases.batch_norm, squares="input", affine=True),
     level="core",
     statements=("9.3",),
     formula="training: γ = σ, β = μ  ⇒  y = x + (σ/√(σ² + ε) − 1)·(x − μ)",
@@ -198,7 +189,7 @@ def _restored(layers: Layers, case: Case, eps: float) -> Evidence:
 
 @prop(
     "batch_norm.shift-invariance",
-    cases=MODERATE,
+    cases=given(cases.batch_norm, "offset", data="moderate"),
     level="numerics",
     statements=("7.1",),
     formula="training: y(x + c) = y(x), where no x + c is rounded, |c| up to 1e4·σ (1e8·σ in float64)",
@@ -207,19 +198,12 @@ def _restored(layers: Layers, case: Case, eps: float) -> Evidence:
 @defined
 def shift_invariance(layers: Layers, case: Case) -> Evidence:
     """In training adding a number to a channel changes nothing, however far it moves its values."""
-    layer, offset = layer_of(layers, case), along(case["offset"], case["x"].ndim)
-    far = case["x"] + offset
-    near = far - offset
-    exact = reference.widen(near) + reference.widen(offset) == reference.widen(far)
-    moved, still = batch_norm(layers, case, far), batch_norm(layers, case, near)
-    observed, other = run(layer, far, training=True), run(layer, near, training=True).astype(still.y.dtype)
-    judged = moved.judged & still.judged & np.all(exact, axis=still.norm.axes, keepdims=True)
-    return within(observed, other, moved.bound + still.bound, dims=still.dims, what="y(x + c)", judged=judged)
+    return shifted(layers, case, batch_norm, along(case["offset"], case["x"].ndim), training=True)
 
 
 @prop(
     "batch_norm.scale-law",
-    cases=MODERATE,
+    cases=given(cases.batch_norm, "power", "sign", data="moderate"),
     level="numerics",
     statements=("7.1",),
     formula="training: x̂(a·x; ε·a²) = sign(a)·x̂(x; ε), a = ±2ᵏ",
@@ -228,21 +212,12 @@ def shift_invariance(layers: Layers, case: Case) -> Evidence:
 @defined
 def scale_law(layers: Layers, case: Case) -> Evidence:
     """In training scaling the input, and ε with its square, changes nothing but the sign, over all exponents."""
-    x, k = case["x"], case.values["power"]
-    sign = case.values["sign"] if "scale" in case.arrays else 1
-    config = dataclasses.replace(case.config, eps=case.config.eps * 4.0**k)
-    scaled = np.ldexp(sign * x, k)
-    turned = case.with_arrays(scale=sign * case["scale"]) if sign < 0 else case
-    y = run(layer_of(layers, case), x, training=True)
-    other = run(layer_of(layers, turned, config), scaled, training=True)
-    want, wanted = batch_norm(layers, case), batch_norm(layers, turned, scaled, config)
-    bound, judged = want.bound + wanted.bound, want.judged & wanted.judged & (np.ldexp(scaled, -k) == sign * x)
-    return within(other, y.astype(want.y.dtype), bound, dims=want.dims, what="y(a·x; ε·a²)", judged=judged)
+    return rescaled(layers, case, batch_norm, training=True)
 
 
 @prop(
     "batch_norm.constant-channel-gives-shift",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(data="constant")),
+    cases=given(cases.batch_norm, data="constant"),
     level="numerics",
     statements=("11.1",),
     formula="training: a channel constant over the batch gives β, exactly for a column of zeros",
@@ -256,7 +231,7 @@ def constant_channel(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.single-value-batch-as-declared",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(lengths=(1,), spatial=(1,))),
+    cases=given(cases.batch_norm, squares="input", lengths=(1,), spatial=(1,)),
     level="interface",
     statements=("8.2", "11.1"),
     formula="one value per channel in training: y = β (`shift`), an error (`error`), NaN (`nan`); E, Var stay finite",
@@ -264,13 +239,13 @@ def constant_channel(layers: Layers, case: Case) -> list[Evidence]:
 def single_value(layers: Layers, case: Case) -> list[Evidence]:
     """One value per channel gives, in training, what is declared in `single_value_batch`, and no infinite state."""
     layer = layer_of(layers, case)
-    found = _norms.single_value(layers, layer, case, batch_norm(layers, case))
-    return [*found, *_norms.finite_state(layer)]
+    found = single_values(layers, layer, case, batch_norm(layers, case))
+    return [*found, *finite_state(layer)]
 
 
 @prop(
     "batch_norm.large-batches",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(lengths=cases.LONG, least=2)),
+    cases=given(cases.batch_norm, lengths=cases.LONG, least=2),
     level="numerics",
     statements=("7.1",),
     formula="as batch_norm.matches-definition, m around 2⁸, 2¹⁰, 2¹², 2¹⁴, 2¹⁶ and up to 70 001",
@@ -284,7 +259,7 @@ def large_batches(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.bounded-where-ill-conditioned",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(data="lost", least=2)),
+    cases=given(cases.batch_norm, data="lost", least=2),
     level="extreme",
     formula="training: |x̂| <= √m + 4u·max|x|/√(σ² + ε), where (m + 1)u·mean|x|/√(σ² + ε) >= 1/4",
     dtypes=WIDE,

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties._norms import Array, batch_norm, defined, layer_of, part, recorded, run, with_state
+from regcheck_properties._norm_evidence import gradient_sums
+from regcheck_properties._norms import Array, batch_norm, defined, given, layer_of, part, recorded, run, with_state
 
-AFFINE = partial(cases.batch_norm, recipe=cases.Recipe(squares="input", affine=True))
-MODERATE = partial(cases.batch_norm, recipe=cases.Recipe(data="moderate"))
 SOURCE = "Ioffe and Szegedy 2015, section 3"
 along = reference.batch_norm.along_channels
 
@@ -24,7 +22,7 @@ def scaled(case: Case) -> Array:
 
 @prop(
     "batch_norm.gradient-input",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "cotangent", squares="input"),
     level="gradients",
     statements=("7.1", "7.4"),
     formula="training: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε), g = dy·γ",
@@ -44,7 +42,7 @@ def gradient_input(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.gradient-input-inference",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "cotangent", "x2", "state", squares="input"),
     level="gradients",
     statements=("8.4",),
     formula="inference: dx = dy·γ/√(Var + ε), also after a training call",
@@ -65,7 +63,7 @@ def gradient_input_inference(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.gradient-parameters",
-    cases=AFFINE,
+    cases=given(cases.batch_norm, "cotangent", "state", "training", squares="input", affine=True),
     level="gradients",
     statements=("7.2",),
     formula="dγ = Σ dy·x̂ and dβ = Σ dy per channel, in training and in inference",
@@ -91,35 +89,24 @@ def gradient_parameters(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.gradient-sums",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "cotangent", squares="input"),
     level="gradients",
     statements=("7.1",),
     formula="training: Σ dx = 0 and Σ dx·x̂ = Σ(g·x̂)·ε/(σ² + ε)^(3/2) per channel, g = dy·γ",
     source=SOURCE,
 )
 @defined
-def gradient_sums(layers: Layers, case: Case) -> list[Evidence]:
+def sums(layers: Layers, case: Case) -> list[Evidence]:
     """In training no gradient has a part along a shift of its channel, and along its scale only what ε leaves."""
     layer = layer_of(layers, case)
     run(layer, case["x"], training=True)
-    dx = reference.widen(part(layer.backward(case["cotangent"]), "x", case["x"]))
-    want, g = batch_norm(layers, case), scaled(case)
-    norm, axes = want.norm, want.norm.axes
-    bound = bounds.input_gradient(norm, want.standard, g, want.ar)
-    left = norm.s * np.sum(g * norm.z, axis=axes, keepdims=True) * norm.s**2 * case.config.eps
-    sums = (("Σ dx", dx, np.zeros_like(left), bound), ("Σ dx·x̂", dx * norm.z, left, bound * np.abs(norm.z)))
-    judged = np.all(want.standard.judged, axis=axes)
-    return [
-        within(
-            np.sum(terms, axis=axes), exact.reshape(-1), np.sum(slack, axis=axes), dims=("C",), what=what, judged=judged
-        )
-        for what, terms, exact, slack in sums
-    ]
+    dx = part(layer.backward(case["cotangent"]), "x", case["x"])
+    return gradient_sums(dx, scaled(case), batch_norm(layers, case), case)
 
 
 @prop(
     "batch_norm.gradient-scale-law",
-    cases=MODERATE,
+    cases=given(cases.batch_norm, "cotangent", "power", data="moderate"),
     level="gradients",
     statements=("7.4",),
     formula="training: dx(a·x; ε·a²) = dx(x; ε)/a, a = 2ᵏ",

@@ -7,14 +7,15 @@ import dataclasses
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, Unsupported, cases, holds, prop, reference, same_bits, within
-from regcheck_properties._norms import agree, defined, judge, layer_of, recorded, run, with_state
+from regcheck_properties._norm_evidence import close_divided, same_divided
+from regcheck_properties._norms import defined, given, judge, layer_of, recorded, run, with_state
 
 SOURCE = "Ioffe and Szegedy 2015, algorithm 2"
 
 
 @prop(
     "batch_norm.inference-affine",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", squares="input"),
     level="core",
     statements=("8.3", "8.4", "9.2"),
     formula="inference: y = γ·(x − E)/√(Var + ε) + β, with E and Var as they are recorded now",
@@ -30,7 +31,7 @@ def inference_affine(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.inference-folded",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", squares="input"),
     level="core",
     statements=("8.4",),
     formula="inference: y(x) − y(0) = k·x and y(0) = c, k = γ/√(Var + ε), c = β − γE/√(Var + ε)",
@@ -47,7 +48,7 @@ def inference_folded(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.inference-independent-of-batch",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", "seed", "index", squares="input"),
     level="core",
     statements=("7.3", "8.3"),
     formula="inference: y at an element depends on x at that element alone, bit by bit; y(x)[i:j] = y(x[i:j])",
@@ -63,13 +64,12 @@ def inference_independent_of_batch(layers: Layers, case: Case) -> list[Evidence]
         what = f"y beside {value:g} elsewhere"
         found.append(same_bits(np.where(kept, after, before), before, dims=dims, what=what))
         found.append(holds(kept | (np.isnan(after) == np.isnan(value)), value, after, dims=dims, what="y of that"))
-    alone = np.concatenate([run(layer, x[i : i + 1], training=False) for i in range(min(len(x), 3))])
-    return [*found, agree(alone, before[: len(alone)], recorded(layers, case).of(slice(len(alone))), "y alone")]
+    return [*found, *close_divided(layer, case, want=recorded(layers, case), training=False)]
 
 
 @prop(
     "batch_norm.inference-batch-size-invariant-bitwise",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", "index", squares="input"),
     level="core",
     kind="exact",
     statements=("8.3",),
@@ -81,20 +81,12 @@ def inference_bitwise(layers: Layers, case: Case) -> list[Evidence]:
     if layers.declared("batch_invariance") != "bitwise":
         msg = "batch_invariance=bound: no bits are promised"
         raise Unsupported(msg)
-    layer, x, dims = with_state(layers, case), case["x"], case.dims["x"]
-    cut, few = case.values["index"] % len(x), min(3, len(x))
-    whole = run(layer, x, training=False)
-    halves = [run(layer, half, training=False) for half in (x[:cut], x[cut:]) if len(half)]
-    alone = [run(layer, x[i : i + 1], training=False) for i in range(few)]
-    return [
-        same_bits(np.concatenate(halves), whole, dims=dims, what="y in two batches"),
-        same_bits(np.concatenate(alone), whole[:few], dims=dims, what="y alone"),
-    ]
+    return same_divided(with_state(layers, case), case, training=False)
 
 
 @prop(
     "batch_norm.inference-eps-added-to-variance",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", squares="input"),
     level="numerics",
     statements=("8.4",),
     formula="inference: y(Var + d; ε − d) = y(Var; ε), d = ε/2",
@@ -117,7 +109,7 @@ def inference_eps(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.inference-does-not-update-state",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", "x2", squares="input"),
     level="lifecycle",
     kind="exact",
     statements=("8.3",),

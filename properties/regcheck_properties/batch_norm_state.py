@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties._norms import (
-    Array,
-    defined,
-    finite_state,
-    judge,
-    layer_of,
-    part,
-    recorded,
-    run,
-    several,
-    with_state,
-)
+from regcheck_properties._norm_evidence import finite_state
+from regcheck_properties._norms import Array, defined, given, judge, layer_of, part, recorded, run, several, with_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +63,7 @@ def trained(layers: Layers, case: Case, batches: Sequence[Array]) -> tuple[Hoste
 
 @prop(
     "batch_norm.running-mean",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "x2", "state", squares="input"),
     level="core",
     statements=("8.1", "8.3"),
     formula="E ← (1 − w)·E + w·μ after each batch, w = momentum",
@@ -89,7 +78,7 @@ def running_mean(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.running-variance-unbiased",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "x2", "state", squares="input"),
     level="core",
     statements=("8.2",),
     formula="Var ← (1 − w)·Var + w·m/(m − 1)·σ² after each batch of m values a channel",
@@ -105,7 +94,7 @@ def running_variance_unbiased(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.running-variance-as-declared",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "x2", "state", squares="input"),
     level="lifecycle",
     statements=("8.2", "8.3"),
     formula="Var ← (1 − w)·Var + w·f·σ², f = m/(m − 1) (`unbiased`) or 1 (`biased`)",
@@ -120,7 +109,7 @@ def running_variance_as_declared(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.momentum-as-declared",
-    cases=partial(cases.batch_norm, recipe=cases.Recipe(data="constant")),
+    cases=given(cases.batch_norm, "state", data="constant"),
     level="lifecycle",
     statements=("8.3",),
     formula="x = c: E ← (1 − w)·E + w·c and Var ← (1 − w)·Var, w = momentum (`new`) or 1 − momentum (`old`)",
@@ -135,7 +124,7 @@ def momentum_as_declared(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.updated-once",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "x2", "state", squares="input"),
     level="lifecycle",
     statements=("8.1", "8.3"),
     formula="k training calls on unequal batches = k updates; inference and backward make none",
@@ -158,7 +147,7 @@ def updated_once(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.follows-changing-range",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", "repeats", squares="input"),
     level="lifecycle",
     statements=("11.2",),
     formula="after t batches of new data: E = (1 − w)ᵗ·E₀ + (1 − (1 − w)ᵗ)·μ, and Var likewise",
@@ -179,7 +168,7 @@ def follows_changing_range(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.repeated-batch-variance",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "state", squares="input"),
     level="lifecycle",
     statements=("8.2",),
     formula="from Var = 0: Var(x ⊕ x) = Var(x)·2(m − 1)/(2m − 1) where unbiased, Var(x ⊕ x) = Var(x) where biased",
@@ -200,7 +189,7 @@ def repeated_batch_variance(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.fresh-state",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, squares="input"),
     level="lifecycle",
     statements=("8.3",),
     formula="fresh: E = 0, Var = 1, and inference gives γ·x/√(1 + ε) + β; the first batch is averaged with them",
@@ -221,7 +210,7 @@ def fresh_state(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "batch_norm.state-finite",
-    cases=cases.batch_norm,
+    cases=given(cases.batch_norm, "x2", "state", squares="input"),
     level="lifecycle",
     kind="exact",
     statements=("8.2", "11.1"),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, Unsupported, cases, prop, same_bits
-from regcheck_properties._norms import agree, defined, isolated, judge, layer_norm, layer_of, run
+from regcheck_properties._norm_evidence import close_divided, isolated, same_divided
+from regcheck_properties._norms import agree, defined, given, judge, layer_norm, layer_of, run
 
 SOURCE = "Ba, Kiros and Hinton 2016, equations 3 and 4"
 
 
 @prop(
     "layer_norm.matches-definition",
-    cases=partial(cases.layer_norm, recipe=cases.Recipe(squares="any")),
+    cases=given(cases.layer_norm, "training", "index", squares="any"),
     level="core",
     statements=("10.2",),
     formula="y = γ·(x − μ)/√(σ² + ε) + β, over the whole range of half precision, whatever type is computed in",
@@ -33,7 +32,7 @@ def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.batch-size-invariant",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "index"),
     level="core",
     statements=("10.2",),
     formula="y(x)[i:j] = y(x[i:j]), within the bound",
@@ -42,20 +41,12 @@ def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def batch_size_invariant(layers: Layers, case: Case) -> list[Evidence]:
     """A sample's output does not depend on the batch that it is in, nor on the batch's size."""
-    x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
-    want, cut, few = layer_norm(layers, case), case.values["index"] % len(x), min(3, len(x))
-    whole = run(layer, x, training)
-    halves = [run(layer, half, training) for half in (x[:cut], x[cut:]) if len(half)]
-    alone = [run(layer, x[i : i + 1], training) for i in range(few)]
-    return [
-        agree(np.concatenate(halves), whole, want, "y in two batches"),
-        agree(np.concatenate(alone), whole[:few], want.of(slice(few)), "y alone"),
-    ]
+    return close_divided(layer_of(layers, case), case, case.values["training"], layer_norm(layers, case))
 
 
 @prop(
     "layer_norm.batch-size-invariant-bitwise",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "index"),
     level="core",
     kind="exact",
     statements=("10.2",),
@@ -68,20 +59,12 @@ def batch_size_invariant_bitwise(layers: Layers, case: Case) -> list[Evidence]:
     if layers.declared("batch_invariance") != "bitwise":
         msg = "batch_invariance=bound: no bits are promised"
         raise Unsupported(msg)
-    x, training, layer = case["x"], case.values["training"], layer_of(layers, case)
-    cut, few = case.values["index"] % len(x), min(3, len(x))
-    whole = run(layer, x, training)
-    halves = [run(layer, half, training) for half in (x[:cut], x[cut:]) if len(half)]
-    alone = [run(layer, x[i : i + 1], training) for i in range(few)]
-    return [
-        same_bits(np.concatenate(halves), whole, dims=case.dims["x"], what="y in two batches"),
-        same_bits(np.concatenate(alone), whole[:few], dims=case.dims["x"], what="y alone"),
-    ]
+    return same_divided(layer_of(layers, case), case, case.values["training"])
 
 
 @prop(
     "layer_norm.batch-permutation",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "seed"),
     level="core",
     statements=("10.2",),
     formula="y(x[π]) = y(x)[π]",
@@ -100,7 +83,7 @@ def batch_permutation(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "layer_norm.position-independent",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "index"),
     level="core",
     statements=("10.3", "11.3"),
     formula="y(x)[t] of a sequence (N, T, *shape) = y(x[:, :s])[t] = y(x padded)[t], t < s <= T",
@@ -123,7 +106,7 @@ def position_independent(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.footprint",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "index", "seed"),
     level="core",
     kind="exact",
     statements=("10.2",),
@@ -138,7 +121,7 @@ def footprint(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.training-equals-inference",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm),
     level="lifecycle",
     kind="exact",
     statements=("10.2",),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties._norms import Expected, defined, layer_norm, layer_of, outside, part, run
+from regcheck_properties._norm_evidence import gradient_sums
+from regcheck_properties._norms import Array, Expected, defined, given, layer_norm, layer_of, outside, part, run
 
-Array = np.ndarray[Any, np.dtype[Any]]
-AFFINE = partial(cases.layer_norm, recipe=cases.Recipe(affine=True))
 SOURCE = "Ioffe and Szegedy 2015, section 3, over a sample's features"
 
 
@@ -36,7 +32,7 @@ def judged_rows(case: Case, want: Expected) -> Case:
 
 @prop(
     "layer_norm.gradient-input",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "cotangent"),
     level="gradients",
     statements=("10.2",),
     formula="dx = (g − mean g − ẑ·mean(g·ẑ))/√(σ² + ε), g = dy·γ",
@@ -54,7 +50,7 @@ def gradient_input(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "layer_norm.gradient-parameters",
-    cases=AFFINE,
+    cases=given(cases.layer_norm, "training", "cotangent", affine=True),
     level="gradients",
     statements=("10.2",),
     formula="dγ = Σ dy·ẑ and dβ = Σ dy, over the batch",
@@ -92,7 +88,7 @@ def shift_bound(want: Expected, dy: Array) -> Array:
 
 @prop(
     "layer_norm.gradient-sum-zero",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training", "cotangent"),
     level="gradients",
     statements=("10.2",),
     formula="Σ dx = 0 and Σ dx·ẑ = Σ(g·ẑ)·ε/(σ² + ε)^(3/2) of each sample, g = dy·γ",
@@ -101,24 +97,13 @@ def shift_bound(want: Expected, dy: Array) -> Array:
 @defined
 def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:
     """No sample's gradient has a part along a shift of its features, and along their scale only what ε leaves."""
-    dx = reference.widen(part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"]))
-    want, g = layer_norm(layers, case), scaled(case)
-    norm, axes = want.norm, want.norm.axes
-    bound = bounds.input_gradient(norm, want.standard, g, want.ar)
-    along = norm.s * np.sum(g * norm.z, axis=axes, keepdims=True) * norm.s**2 * case.config.eps
-    sums = (("Σ dx", dx, np.zeros_like(along), bound), ("Σ dx·ẑ", dx * norm.z, along, bound * np.abs(norm.z)))
-    judged = np.all(want.standard.judged, axis=axes)
-    return [
-        within(
-            np.sum(terms, axis=axes), exact.reshape(-1), np.sum(slack, axis=axes), dims=("N",), what=what, judged=judged
-        )
-        for what, terms, exact, slack in sums
-    ]
+    dx = part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"])
+    return gradient_sums(dx, scaled(case), layer_norm(layers, case), case)
 
 
 @prop(
     "layer_norm.gradient-additive",
-    cases=AFFINE,
+    cases=given(cases.layer_norm, "training", "cotangent", "index", affine=True),
     level="gradients",
     statements=("10.2",),
     formula="dγ and dβ of a batch = the sum of those of its parts",

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
 
 import numpy as np
 
-from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
-from regcheck_properties import _norms
-from regcheck_properties._norms import constant, defined, judge, layer_norm, layer_of, moments, run
+from regcheck import Case, Evidence, Layers, bounds, cases, prop
+from regcheck_properties._norm_evidence import constant, moments, rescaled, shifted, single_values
+from regcheck_properties._norms import defined, given, judge, layer_norm, layer_of, run
 
-MODERATE = partial(cases.layer_norm, recipe=cases.Recipe(data="moderate"))
 WIDE = ("float32", "float64")
 
 
 @prop(
     "layer_norm.normalised",
-    cases=cases.layer_norm,
+    cases=given(cases.layer_norm, "training"),
     level="core",
     statements=("10.2",),
     formula="γ = 1, β = 0: mean y = 0 and var y = σ²/(σ² + ε) of each sample",
@@ -36,7 +34,7 @@ def normalised(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.shift-invariance",
-    cases=MODERATE,
+    cases=given(cases.layer_norm, "training", "offset", data="moderate"),
     level="numerics",
     statements=("10.2",),
     formula="y(x + c) = y(x), where no x + c is rounded, |c| up to 1e4·σ (1e8·σ in float64)",
@@ -45,20 +43,13 @@ def normalised(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def shift_invariance(layers: Layers, case: Case) -> Evidence:
     """Adding a number to all features of a sample changes nothing, however far it moves them."""
-    layer, training = layer_of(layers, case), case.values["training"]
     offset = case["offset"].reshape(-1, *[1] * len(case.config.shape))
-    far = case["x"] + offset
-    near = far - offset
-    exact = reference.widen(near) + reference.widen(offset) == reference.widen(far)
-    moved, still = layer_norm(layers, case, far), layer_norm(layers, case, near)
-    observed, other = run(layer, far, training), run(layer, near, training).astype(still.y.dtype)
-    judged = moved.judged & still.judged & exact.all(axis=still.norm.axes, keepdims=True)
-    return within(observed, other, moved.bound + still.bound, dims=still.dims, what="y(x + c)", judged=judged)
+    return shifted(layers, case, layer_norm, offset, case.values["training"])
 
 
 @prop(
     "layer_norm.scale-law",
-    cases=MODERATE,
+    cases=given(cases.layer_norm, "training", "power", "sign", data="moderate"),
     level="numerics",
     statements=("10.2",),
     formula="ẑ(a·x; ε·a²) = sign(a)·ẑ(x; ε), a = ±2ᵏ",
@@ -67,20 +58,12 @@ def shift_invariance(layers: Layers, case: Case) -> Evidence:
 @defined
 def scale_law(layers: Layers, case: Case) -> Evidence:
     """Scaling a sample, and ε with its square, changes nothing but the sign, over the whole range of exponents."""
-    x, training, k = case["x"], case.values["training"], case.values["power"]
-    sign = case.values["sign"] if "scale" in case.arrays else 1
-    config = dataclasses.replace(case.config, eps=case.config.eps * 4.0**k)
-    scaled = np.ldexp(sign * x, k)
-    turned = case.with_arrays(scale=sign * case["scale"]) if sign < 0 else case
-    y, other = run(layer_of(layers, case), x, training), run(layer_of(layers, turned, config), scaled, training)
-    want, wanted = layer_norm(layers, case), layer_norm(layers, turned, scaled, config)
-    bound, judged = want.bound + wanted.bound, want.judged & wanted.judged & (np.ldexp(scaled, -k) == sign * x)
-    return within(other, y.astype(want.y.dtype), bound, dims=want.dims, what="y(a·x; ε·a²)", judged=judged)
+    return rescaled(layers, case, layer_norm, case.values["training"])
 
 
 @prop(
     "layer_norm.constant-input-gives-shift",
-    cases=partial(cases.layer_norm, recipe=cases.Recipe(data="constant")),
+    cases=given(cases.layer_norm, "training", data="constant"),
     level="numerics",
     statements=("10.2",),
     formula="x constant  ⇒  y = β, exactly for x = 0",
@@ -94,19 +77,19 @@ def constant_input(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.single-value-batch-as-declared",
-    cases=partial(cases.layer_norm, recipe=cases.Recipe(lengths=(1,))),
+    cases=given(cases.layer_norm, lengths=(1,)),
     level="interface",
     statements=("10.2",),
     formula="one feature in training: y = β (`shift`), an error (`error`) or NaN (`nan`)",
 )
 def single_value(layers: Layers, case: Case) -> list[Evidence]:
     """A sample of one feature gives, in training, what is declared in `single_value_batch`: β by default."""
-    return _norms.single_value(layers, layer_of(layers, case), case, layer_norm(layers, case))
+    return single_values(layers, layer_of(layers, case), case, layer_norm(layers, case))
 
 
 @prop(
     "layer_norm.long-samples",
-    cases=partial(cases.layer_norm, recipe=cases.Recipe(lengths=cases.LONG, least=2)),
+    cases=given(cases.layer_norm, "training", lengths=cases.LONG, least=2),
     level="numerics",
     statements=("10.2",),
     formula="as layer_norm.matches-definition, n around 2⁸, 2¹⁰, 2¹², 2¹⁴, 2¹⁶ and up to 70 001",
@@ -121,7 +104,7 @@ def long_samples(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.bounded-where-ill-conditioned",
-    cases=partial(cases.layer_norm, recipe=cases.Recipe(data="lost", least=2)),
+    cases=given(cases.layer_norm, "training", data="lost", least=2),
     level="extreme",
     formula="|ẑ| <= √n + 4u·max|x|/√(σ² + ε), where (n + 1)u·mean|x|/√(σ² + ε) >= 1/4",
     dtypes=WIDE,
@@ -135,7 +118,7 @@ def bounded_where_ill_conditioned(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.overflowing-squares",
-    cases=partial(cases.layer_norm, recipe=cases.Recipe(data="overflow", least=2)),
+    cases=given(cases.layer_norm, "training", data="overflow", least=2),
     level="extreme",
     formula="as layer_norm.matches-definition, with x² beyond the largest number",
     dtypes=("float32",),
@@ -148,7 +131,7 @@ def overflowing_squares(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "layer_norm.zero-eps",
-    cases=partial(cases.layer_norm, recipe=cases.Recipe(data="moderate", eps=(0.0,), least=2)),
+    cases=given(cases.layer_norm, "training", data="moderate", eps=(0.0,), least=2),
     level="extreme",
     formula="ε = 0, σ² > 0: y = γ·(x − μ)/σ + β",
     dtypes=WIDE,

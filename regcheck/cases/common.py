@@ -47,7 +47,7 @@ class Lengths(NamedTuple):
 
 
 # Many samples in one call cost little more than few: a long batch is many cases.
-USUAL = Lengths((17, 24, 12, 33, 2), (5, 3, 8, 2), (3, 2, 4))
+USUAL = Lengths((17, 24, 12, 1, 33, 2), (5, 3, 8, 1, 2), (3, 2, 1, 4))
 POWERS = Lengths((8, 4, 16), (4, 2, 8), (2, 4))  # the mean of so many small whole numbers is exact in every dtype
 SEEDS = st.integers(0, 2**31 - 1)
 STRENGTHS = ((0.5, 0.25), (0.5, 0.0), (0.0, 0.25))

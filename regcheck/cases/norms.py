@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,7 +39,8 @@ class Recipe:
     `data`: "hostile", "moderate" (neither large nor tiny, mean ~ std), "constant", "lost" (a few last bits around
     a large mean) or "overflow" (squares do). `squares`: the type that must hold the squares of hostile data:
     "compute", "input", or "any" for half precision over its whole range. `affine`: γ and β in every case.
-    `least`: fewest values a group; 1 only where the layer gives β for it.
+    `least`: fewest values a group; 1 only where the layer gives β for it. `needs`: names of the arrays and values
+    that the law looks at beside x, γ and β ("state" for both running statistics), so that a witness shows no others.
     """
 
     data: str = "hostile"
@@ -49,6 +50,7 @@ class Recipe:
     lengths: tuple[int, ...] = LENGTHS
     eps: tuple[float, ...] = EPS
     spatial: tuple[int, ...] = (2, 3, 1, 5)
+    needs: tuple[str, ...] | None = None
 
     def reach(self, plan: Plan, n: int) -> fill.Range:
         """Where the data of a group of n values may lie."""
@@ -66,6 +68,16 @@ class Recipe:
         if self.data in _SPECIAL:
             return _SPECIAL[self.data](rng, shape, plan.dtype)
         return fill.rows(rng, shape, plan.dtype, eps, self.reach(plan, shape[1]))
+
+    def only(self, case: Case) -> Case:
+        """The case without what the law does not look at."""
+        if self.needs is None:
+            return case
+        kept = {"x", "scale", "shift", *self.needs, *(("running_mean", "running_var") if "state" in self.needs else ())}
+        arrays = {name: array for name, array in case.arrays.items() if name in kept}
+        dims = {name: case.dims[name] for name in arrays}
+        values = {name: value for name, value in case.values.items() if name in kept}
+        return replace(case, arrays=arrays, dims=dims, values=values)
 
     def sizes(self, plan: Plan) -> tuple[int, ...]:
         """Lengths of groups to draw from."""
@@ -109,7 +121,7 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe) -> Case:
     if config.affine:
         arrays |= fill.parameters(rng, shape, plan.dtype)
         dims |= {"scale": features, "shift": features}
-    return Case(config, plan.dtype, arrays, dims, ("N",), _values(seed, rng, plan.dtype))
+    return recipe.only(Case(config, plan.dtype, arrays, dims, ("N",), _values(seed, rng, plan.dtype)))
 
 
 @st.composite
@@ -138,7 +150,7 @@ def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe) -> Case:
     if config.affine:
         per_channel |= fill.parameters(rng, (channels,), plan.dtype)
     dims |= dict.fromkeys(per_channel, ("C",))
-    return Case(config, plan.dtype, arrays | per_channel, dims, ("C",), _values(seed, rng, plan.dtype))
+    return recipe.only(Case(config, plan.dtype, arrays | per_channel, dims, ("C",), _values(seed, rng, plan.dtype)))
 
 
 def _to_channels(rows: Array, batch: int, spatial: tuple[int, ...]) -> Array:

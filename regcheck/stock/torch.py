@@ -46,7 +46,7 @@ _LAYER_NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
 # the backward pass computes, are half too.
 _SAVED_IN_HALF = Deviation("the backward pass computes from a mean and 1/σ rounded to half", strata=("float16",))
 _HALF_GRADIENTS = dict.fromkeys(
-    [f"layer_norm.{law}" for law in ("gradient-input", "gradient-parameters", "gradient-sum-zero")], _SAVED_IN_HALF
+    [f"layer_norm.{law}" for law in ("gradient-input", "gradient-parameters", "gradient-sum-zero", "gradient-additive")], _SAVED_IN_HALF
 )
 
 

@@ -334,10 +334,11 @@ class CountsCalls(LayerNorm):
 
 @regcheck.implements("layer_norm")
 class KnowsTheClock(LayerNorm):
-    """Adds a rounding error that depends on the time."""
+    """Adds rounding errors that depend on the time."""
 
     def _result(self, x: Array, y: Array) -> Any:
-        return np.nextafter(y, y.dtype.type(np.inf)) if time.monotonic_ns() // 64 % 2 else y
+        chance = np.random.default_rng(time.monotonic_ns())
+        return np.where(chance.random(y.shape) < 0.5, np.nextafter(y, y.dtype.type(np.inf)), y)
 
 
 @regcheck.implements("layer_norm")

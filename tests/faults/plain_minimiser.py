@@ -15,7 +15,8 @@ EXPECTED = {
     "L1OverSamples": "minimiser.kkt",
     "L2OverSamples": "minimiser.closed-form",
     "L2ForgottenBesideL1": "minimiser.kkt",
-    "L2ForgottenWhenWide": "minimiser.stability",
+    "L2ForgottenWhenWide": "minimiser.closed-form",
+    "L2Forgotten": "minimiser.stability",
     "L1Capped": "minimiser.all-zero-threshold",
     "StrengthSaturates": "minimiser.monotone-in-strength",
     "ThresholdOfSigned": "minimiser.all-zero-threshold",
@@ -129,6 +130,14 @@ class L2ForgottenWhenWide(Minimiser):
         if len(a) < a.shape[1]:
             return np.linalg.lstsq(a, b, rcond=None)[0]
         return super()._ridge(a, b)
+
+
+@regcheck.implements("minimiser")
+class L2Forgotten(Minimiser):
+    """Least squares whatever l2 says: nearly parallel columns amplify every change of the targets (§1.3)."""
+
+    def __init__(self, config: Any) -> None:
+        self.l1, self.l2 = config.l1, 0.0
 
 
 @regcheck.implements("minimiser")

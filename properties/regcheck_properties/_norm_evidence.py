@@ -1,0 +1,155 @@
+"""Comparisons that the laws of several normalisations make alike."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regcheck import Case, Evidence, Fault, Layers, bounds, holds, reference, same_bits, within
+from regcheck_properties._norms import Expected, agree, judge, layer_of, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from regcheck.host import HostedLayer
+
+    Definition = Callable[..., Expected]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def moments(y: Array, want: Expected, case: Case, shift: Array | float = 0.0) -> list[Evidence]:
+    """Evidence that each group of y has the mean `shift` and the variance of the definition's y.
+
+    An error of at most B an element moves the mean by mean B and the variance by 2·mean(|y − β|B) + mean B².
+    """
+    mean, wide, each = want.norm.mean_over, reference.widen(y), case.independent
+    off, judged = np.abs(want.y - shift), np.all(want.judged, axis=want.norm.axes)
+    seen = mean(wide)
+    spread = mean(np.square(wide - seen)), mean(np.square(want.y - shift))
+    slack = 2 * mean(off * want.bound) + mean(np.square(want.bound))
+    pairs = [("mean y", seen, np.zeros_like(seen) + shift, mean(want.bound)), ("var y", *spread, slack)]
+    return [
+        within(a.reshape(-1), b.reshape(-1), c.reshape(-1), dims=each, what=what, judged=judged)
+        for what, a, b, c in pairs
+    ]
+
+
+def isolated(layer: HostedLayer, case: Case, training: bool, axis: int) -> list[Evidence]:  # noqa: FBT001
+    """Evidence that what is in some groups, the indices along `axis`, reaches no other, and a NaN all of its own."""
+    x, dims, index = case["x"], case.dims["x"], case.values["index"]
+    half = np.random.default_rng(case.values["seed"]).random(x.shape[axis]) < 1 / 2
+    before, place = run(layer, x, training), np.unravel_index(index % (x.size // len(half)), _without(x.shape, axis))
+    found = []
+    for value, kept in itertools.product((np.nan, 3.0), (half, ~half)):
+        changed = np.moveaxis(x.copy(), axis, 0)
+        changed[(~kept, *place)] = value
+        after = run(layer, np.moveaxis(changed, 0, axis), training)
+        same = np.broadcast_to(np.expand_dims(kept, tuple(a for a in range(x.ndim) if a != axis)), x.shape)
+        found.append(same_bits(np.where(same, after, before), before, dims=dims, what=f"y beside {value:g} elsewhere"))
+        if np.isnan(value):
+            found.append(holds(np.isnan(after) | same, np.nan, after, dims=dims, what="y beside NaN"))
+    return found
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def constant(y: Array, want: Expected) -> list[Evidence]:
+    """Evidence for groups of one small integer, whose mean is exact: β within the bound, and exactly where x is 0."""
+    norm, precise = want.norm, 2 / float(np.finfo(y.dtype).eps)
+    exact = (norm.var == 0) & (norm.x == np.rint(norm.x)) & (norm.magnitude * norm.n <= precise)
+    only = want._replace(judged=want.judged & exact, held=want.held & exact)
+    zero = np.broadcast_to(norm.magnitude == 0, y.shape)
+    return [*judge(y, only), holds(~zero | (y == want.y), want.y, y, dims=want.dims, what="y of zeros")]
+
+
+def single_values(layers: Layers, layer: HostedLayer, case: Case, want: Expected) -> list[Evidence]:
+    """Evidence that training on one value per group does as declared: β, an error, or NaN."""
+    declared = layers.declared("single_value_batch")
+    try:
+        y = run(layer, case["x"], True)  # noqa: FBT003  (the contract's positional flag)
+    except Fault as fault:
+        if fault.kind != "raised":
+            raise
+        return [holds(declared == "error", declared, fault.sentence(), what="y")]
+    if declared == "shift":
+        return judge(y, want)
+    promised = np.isnan(y) if declared == "nan" else np.zeros(y.shape, bool)
+    return [holds(promised, "NaN" if declared == "nan" else "an error", y, dims=want.dims, what="y")]
+
+
+def finite_state(layer: HostedLayer) -> list[Evidence]:
+    """Evidence that everything that the layer has recorded is finite."""
+    state = layer.state()
+    return [holds(np.isfinite(state[name]), "finite", state[name], dims=("C",), what=name) for name in sorted(state)]
+
+
+def shifted(layers: Layers, case: Case, define: Definition, offset: Array, training: bool) -> Evidence:  # noqa: FBT001
+    """Evidence that y(x + c) = y(x) where no x + c is rounded; `offset` broadcasts against x."""
+    layer = layer_of(layers, case)
+    far = case["x"] + offset
+    near = far - offset
+    exact = reference.widen(near) + reference.widen(offset) == reference.widen(far)
+    moved, still = define(layers, case, far), define(layers, case, near)
+    observed, other = run(layer, far, training), run(layer, near, training).astype(still.y.dtype)
+    judged = moved.judged & still.judged & np.all(exact, axis=still.norm.axes, keepdims=True)
+    return within(observed, other, moved.bound + still.bound, dims=still.dims, what="y(x + c)", judged=judged)
+
+
+def rescaled(layers: Layers, case: Case, define: Definition, training: bool) -> Evidence:  # noqa: FBT001
+    """Evidence that ẑ(a·x; ε·a²) = sign(a)·ẑ(x; ε), a = ±2ᵏ; γ takes the sign."""
+    x, k = case["x"], case.values["power"]
+    sign = case.values["sign"] if "scale" in case.arrays else 1
+    config = dataclasses.replace(case.config, eps=case.config.eps * 4.0**k)
+    scaled = np.ldexp(sign * x, k)
+    turned = case.with_arrays(scale=sign * case["scale"]) if sign < 0 else case
+    y, other = run(layer_of(layers, case), x, training), run(layer_of(layers, turned, config), scaled, training)
+    want, wanted = define(layers, case), define(layers, turned, scaled, config)
+    bound, judged = want.bound + wanted.bound, want.judged & wanted.judged & (np.ldexp(scaled, -k) == sign * x)
+    return within(other, y.astype(want.y.dtype), bound, dims=want.dims, what="y(a·x; ε·a²)", judged=judged)
+
+
+def divided(layer: HostedLayer, case: Case, training: bool) -> tuple[Array, Array, Array]:  # noqa: FBT001
+    """y of the whole batch, of the batch in two parts put together, and of its first samples each alone."""
+    x, cut = case["x"], case.values["index"] % len(case["x"])
+    whole = run(layer, x, training)
+    halves = [run(layer, half, training) for half in (x[:cut], x[cut:]) if len(half)]
+    alone = [run(layer, x[i : i + 1], training) for i in range(min(3, len(x)))]
+    return whole, np.concatenate(halves), np.concatenate(alone)
+
+
+def same_divided(layer: HostedLayer, case: Case, training: bool) -> list[Evidence]:  # noqa: FBT001
+    """Evidence that a sample's bits do not depend on its batch."""
+    whole, halves, alone = divided(layer, case, training)
+    dims = case.dims["x"]
+    return [
+        same_bits(halves, whole, dims=dims, what="y in two batches"),
+        same_bits(alone, whole[: len(alone)], dims=dims, what="y alone"),
+    ]
+
+
+def close_divided(layer: HostedLayer, case: Case, training: bool, want: Expected) -> list[Evidence]:  # noqa: FBT001
+    """Evidence that a sample's output does not depend on its batch, within the bound."""
+    whole, halves, alone = divided(layer, case, training)
+    few = len(alone)
+    return [agree(halves, whole, want, "y in two batches"), agree(alone, whole[:few], want.of(slice(few)), "y alone")]
+
+
+def gradient_sums(dx: Array, g: Array, want: Expected, case: Case) -> list[Evidence]:
+    """Evidence that Σ dx = 0 and Σ dx·ẑ = Σ(g·ẑ)·ε/(σ² + ε)^(3/2) of each group, g = dy·γ."""
+    norm, axes, wide = want.norm, want.norm.axes, reference.widen(dx)
+    bound = bounds.input_gradient(norm, want.standard, g, want.ar)
+    left = norm.s * np.sum(g * norm.z, axis=axes, keepdims=True) * norm.s**2 * case.config.eps
+    sums = (("Σ dx", wide, np.zeros_like(left), bound), ("Σ dx·ẑ", wide * norm.z, left, bound * np.abs(norm.z)))
+    judged, each = np.all(want.standard.judged, axis=axes), case.independent
+    return [
+        within(
+            np.sum(terms, axis=axes), exact.reshape(-1), np.sum(slack, axis=axes), dims=each, what=what, judged=judged
+        )
+        for what, terms, exact, slack in sums
+    ]
