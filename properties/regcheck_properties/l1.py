@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regcheck import Evidence, prop, within
+from regcheck import Evidence, prop
 from regcheck.cases import penalties as cases
 from regcheck_properties import penalties as laws
 from regcheck_properties import penalty_maps as maps
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from regcheck import Case, Layers
 
 value_matches_definition = prop(
-    "l1.value-matches-definition", cases=cases.rows, level="core", formula="P(w) = λ·Σ|wᵢ|", statements=["2.1"]
+    "l1.value-matches-definition", cases=cases.full_range, level="core", formula="P(w) = λ·Σ|wᵢ|", statements=["2.1"]
 )(laws.value_matches_definition)
 zero_at_zero = prop(
     "l1.zero-at-zero",
@@ -111,10 +111,3 @@ def corners_on_the_axes(layers: Layers, case: Case) -> Evidence:
     between = laws.measure(layers, case, (h * [3, 4]).astype(case.dtype), rounded=True)
     slack = 5 * between.bound + 7 * on_axis.bound
     return laws.agree(5 * between.observed, 7 * on_axis.observed, slack, dims=("H",), what="5·P((3h, 4h))")
-
-
-@prop("l1.full-range", cases=cases.full_range, level="extreme", formula="P(w) = λ·Σ|wᵢ|, w² beyond the range")
-def full_range(layers: Layers, case: Case) -> Evidence:
-    """The value is λ·Σ|w| also where squares would overflow or vanish."""
-    seen = laws.measure(layers, case, case["w"])
-    return within(seen.observed, seen.expected, seen.bound, dims=("B",), what="value")

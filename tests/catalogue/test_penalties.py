@@ -177,7 +177,6 @@ SHARED = {
     "homogeneous": Concave,
     "triangle-inequality": Cubic,
     "corners-on-the-axes": Euclidean,
-    "full-range": RootOfSquares,
     "parallelogram": Largest,
     "rotation-invariant": Largest,
     "without-l1-is-l2": NeedsBoth,
@@ -201,6 +200,12 @@ def test_a_right_penalty_passes(name, verdict):
 def test_the_penalty_that_breaks_the_law_fails(name, verdict):
     cell = verdict(PROPERTIES[name], of(name, SHARED[name.split(".")[1]]))
     assert cell.verdict == "failed", cell
+
+
+def test_squares_that_l1_does_not_need_must_not_overflow(verdict):
+    name = "l1.value-matches-definition"
+    cell = verdict(PROPERTIES[name], of(name, RootOfSquares))
+    assert (cell.verdict, cell.error_over_bound) == ("failed", "inf")
 
 
 @pytest.mark.parametrize("kind", [NotANumber, WrongShape])
