@@ -32,7 +32,7 @@ def row_of(about: dict[str, Any], record: dict[str, Any] | None, rates: list[flo
     return msgspec.structs.replace(
         row,
         timing=_timing(seconds, record["calls"]),
-        copy_share=estimate.share(moved, seconds, rates) if rates else None,
+        copy_share=estimate.share(moved, seconds, _rounded(rates)) if rates else None,
         ratio=_ratio(seconds, record),
     )
 
