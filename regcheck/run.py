@@ -86,25 +86,26 @@ class Court:
     def __init__(self, jobs: int) -> None:
         self.judges = [Judge() for _ in range(jobs)]
         self.closed = False
+        self.lock = threading.Lock()
         self.threads: list[threading.Thread] = []
 
     def run(self, units: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Yield (unit, event) as they come."""
         todo = collections.deque(units)
-        lock = threading.Lock()
         seen: queue.Queue[tuple[dict[str, Any], dict[str, Any]] | None] = queue.Queue()
 
         def work(position: int) -> None:
             while True:
-                with lock:
+                with self.lock:
                     if self.closed or not todo:
                         break
                     # One judge starts from each end, so each imports as few frameworks as can be.
                     unit = todo.popleft() if position % 2 == 0 else todo.pop()
                 for event in self.judges[position].events(unit):
                     seen.put((unit, event))
-                with lock:
+                with self.lock:
                     if not self.closed and self.judges[position].process.poll() is not None:
+                        self.judges[position].close()
                         self.judges[position] = Judge()
             seen.put(None)
 
@@ -121,7 +122,9 @@ class Court:
 
     def close(self, *, kill: bool = False) -> None:
         """End the judges."""
-        self.closed = True
+        # Under the lock: a judge that is ended here is not taken for one that broke, and replaced.
+        with self.lock:
+            self.closed = True
         if kill:
             for judge in self.judges:
                 judge.process.kill()

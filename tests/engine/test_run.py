@@ -16,7 +16,7 @@ import pytest
 from regcheck import canaries
 from regcheck.errors import UsageError
 from regcheck.plan import Request
-from regcheck.run import verify
+from regcheck.run import Court, verify
 
 if TYPE_CHECKING:
     from regcheck.verdict import Report
@@ -48,6 +48,22 @@ def test_other_cells_are_unharmed_by_a_layer_that_kills_its_process() -> None:
     verdicts = {c.verdict for c in report.cells if c.implementation == "right"}
     assert verdicts <= {"passed", "not-applicable"}
     assert any(c.verdict == "failed" and "SIGSEGV" in c.reason for c in report.cells if c.implementation == "segfault")
+
+
+def test_a_judge_that_broke_is_replaced_and_leaves_nothing_open() -> None:
+    court = Court(1)
+    try:
+        broken = court.judges[0]
+        broken.process.kill()
+        events = [event for _, event in court.run([{"do": "canaries", "python": sys.executable}])]
+        assert [event["event"] for event in events] == ["internal"]
+        assert court.judges[0] is not broken
+        assert broken.process.stdin is not None
+        assert broken.process.stdout is not None
+        assert broken.process.stdin.closed
+        assert broken.process.stdout.closed
+    finally:
+        court.close()
 
 
 def test_a_filtered_run_is_partial_and_not_conformant() -> None:
