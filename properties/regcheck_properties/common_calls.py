@@ -65,24 +65,32 @@ def undefined(layers: Layers, case: Case, *, training: bool) -> bool:
     return bool(per_sample * (case.config.channels // groups if groups else 1) == 1)
 
 
+def random(layers: Layers) -> bool:
+    """Whether layers of the family draw random numbers."""
+    return "random_stream" in FAMILIES[layers.family].conventions
+
+
 def replayable(layers: Layers, offered: frozenset[str]) -> bool:
     """Whether a training call can be made again: a random layer needs a seed for that."""
-    return "seed" in offered or "random_stream" not in FAMILIES[layers.family].conventions
+    return "seed" in offered or not random(layers)
 
 
-def prepare(layer: HostedLayer, case: Case) -> None:
-    """Give the layer the case's parameters and state, and restart its stream, as far as it has them."""
+def prepare(layers: Layers, layer: HostedLayer, case: Case) -> None:
+    """Give the layer the case's parameters and state, and restart a random one's stream, as far as it has them.
+
+    Other families are not seeded: what they give may depend on no seed, and some frameworks pay dearly for a new one.
+    """
     offered = layer.capabilities()
     layer.assign_parameters({k: case[k] for k in ("scale", "shift") if k in case.arrays and k in offered})
     layer.assign_state({k: case[k] for k in ("running_mean", "running_var") if k in case.arrays and k in offered})
-    if "seed" in offered:
+    if random(layers) and "seed" in offered:
         layer.seed(int(case.values["seed"]) % 2**31)
 
 
 def prepared(layers: Layers, case: Case) -> HostedLayer:
     """A fresh layer with the case's parameters and state."""
     layer = layers.make(case.config, case.dtype)
-    prepare(layer, case)
+    prepare(layers, layer, case)
     return layer
 
 
@@ -176,7 +184,7 @@ def calls_do_not_leak(layers: Layers, case: Case) -> list[Evidence]:
     calls: list[Call] = []
     found: list[Evidence] = []
     for i in (0, 1, 2, 0):
-        prepare(layer, different[i])
+        prepare(layers, layer, different[i])
         seen = exercise(layers, layer, different[i])
         found += equal(results(seen), alone[i], f"after {len(calls)} calls")
         calls += seen
@@ -204,7 +212,7 @@ def modes_do_not_stick(layers: Layers, case: Case) -> list[Evidence]:
     again = replayable(layers, layer.capabilities())
     for number, i in enumerate((0, 1, 2, 3, 0, 1), 1):
         c, mode = steps[i]
-        prepare(layer, c)
+        prepare(layers, layer, c)
         seen = results(exercise(layers, layer, c, training=mode))
         if again or not mode:
             found += equal(seen, alone[i], f"of call {number}, {'training' if mode else 'inference'}")
@@ -225,10 +233,10 @@ def instances_independent(layers: Layers, case: Case) -> list[Evidence]:
     used, spare = layers.make(case.config, case.dtype), layers.make(case.config, case.dtype)
     before = spare.parameters() | spare.state()
     alone = results(exercise(layers, prepared(layers, case), case))
-    prepare(used, case)
+    prepare(layers, used, case)
     exercise(layers, used, other(case), training=True)
     after = spare.parameters() | spare.state()
-    prepare(spare, case)
+    prepare(layers, spare, case)
     found = equal(after, before, "of the other layer")
     return [*found, *equal(results(exercise(layers, spare, case)), alone, "of the other layer")]
 

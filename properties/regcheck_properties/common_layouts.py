@@ -48,14 +48,14 @@ def layouts(layers: Layers, case: Case) -> list[Evidence]:
 def _compare(layers: Layers, layer: HostedLayer, case: Case, names: list[str]) -> list[Evidence]:
     """Evidence that results in some layouts agree with those of contiguous arrays."""
     contiguous, found = cases.laid_out(case, "contiguous"), []
-    prepare(layer, case)
+    prepare(layers, layer, case)
     calls = exercise(layers, layer, contiguous)
     expected = results(calls)
     if any(c.audit.changed for c in calls):
         # What cannot be overwritten would raise here; `common.input-unchanged` says what is wrong.
         names = [name for name in names if name not in {"read-only", cases.REPEATED}]
     for layout in names:
-        prepare(layer, case)
+        prepare(layers, layer, case)
         observed = results(exercise(layers, layer, cases.laid_out(case, layout)))
         pairs = [(name, observed[name], expected[name]) for name in sorted(expected.keys() & observed.keys())]
         found += [_agrees(layers, layer, _Compared(contiguous, *pair, f"{pair[0]}, {layout}")) for pair in pairs]

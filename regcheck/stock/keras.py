@@ -5,13 +5,17 @@ Documentation: https://keras.io/api/layers. "Seen" means measured with Keras 3.1
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from regcheck.implementation import Deviation, implements
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import keras
     import numpy as np
+    import tensorflow as tf
 
     from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
 
@@ -127,25 +131,53 @@ def layer_norm(config: LayerNormConfig) -> keras.Layer:
 class FollowTheLeader:
     """keras.optimizers.Ftrl on ½‖Aw − b‖², the penalties being the optimiser's own."""
 
-    def __init__(self, l1: float, l2: float, steps: int = 30) -> None:
-        self.l1, self.l2, self.steps = l1, l2, steps
+    def __init__(self, l1: float, l2: float) -> None:
+        self.l1, self.l2 = l1, l2
 
     def minimise(self, a: Array, b: Array) -> Array:
         """w (k,) float64 for A (n, k) and b (n,). Raises ValueError for other shapes."""
-        import keras  # noqa: PLC0415
         import numpy as np  # noqa: PLC0415
 
         from regcheck.stock._problem import checked  # noqa: PLC0415
 
         a, b = checked(a, b)
-        w = keras.Variable(np.zeros(a.shape[1]), dtype="float64")
-        optimiser = keras.optimizers.Ftrl(
-            learning_rate=1.0, l1_regularization_strength=self.l1, l2_regularization_strength=self.l2
-        )
-        for _ in range(self.steps):
-            gradient = a.T @ (a @ w.numpy() - b)
-            optimiser.apply([keras.ops.convert_to_tensor(gradient)], [w])
-        return np.array(w.numpy())
+        curvature = float(np.linalg.norm(a, 2)) ** 2 if a.size else 0.0
+        return np.array(_following(self.l1, self.l2, a.shape[1])(a, b, curvature or 1.0).numpy())
+
+
+ACCUMULATED = 0.1  # Ftrl's own initial_accumulator_value
+
+
+@functools.cache
+def _following(l1: float, l2: float, k: int, steps: int = 300) -> Callable[..., tf.Tensor]:
+    """(A, b, ‖A‖²) -> w: a descent of so many steps from 0, as one traced function.
+
+    A step divides the gradient by √accumulator/η: with η = √accumulator/‖A‖² at the start it never overshoots. With a
+    larger η the first steps multiply rounding errors, until the result depends on the order of the columns.
+    """
+    import keras  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415
+
+    w = keras.Variable(keras.ops.zeros(k), dtype="float64")
+    optimiser = keras.optimizers.Ftrl(
+        l1_regularization_strength=l1, l2_regularization_strength=l2, initial_accumulator_value=ACCUMULATED
+    )
+    optimiser.build([w])
+    start = [(variable, variable.numpy()) for variable in (w, *optimiser.variables)]
+    signature = [tf.TensorSpec(shape, tf.float64) for shape in ([None, k], [None], [])]
+
+    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    def follow(a: tf.Tensor, b: tf.Tensor, curvature: tf.Tensor) -> tf.Tensor:
+        for variable, value in start:
+            variable.assign(value)
+        optimiser.learning_rate.assign(ACCUMULATED**0.5 / curvature)
+        for _ in tf.range(steps):
+            residual = tf.linalg.matvec(a, w.value) - b
+            optimiser.apply([tf.linalg.matvec(a, residual, transpose_a=True)], [w])
+        return tf.identity(w.value)
+
+    found: Callable[..., tf.Tensor] = follow
+    return found
 
 
 # keras/src/optimizers/ftrl.py: the accumulated squares of past gradients divide the linear term, while the penalties
@@ -162,7 +194,6 @@ _UNSOLVED = (
     "closed-form",
     "constrained-form",
     "monotone-in-strength",
-    "permutation-equivariant",
     "scale-equivariant",
     "stability",
 )

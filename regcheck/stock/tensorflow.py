@@ -5,6 +5,7 @@ Documentation: https://www.tensorflow.org/api_docs/python/tf/nn. "Seen" means me
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from regcheck.implementation import Deviation, Unsupported, implements
@@ -179,30 +180,48 @@ class ProximalDescent:
     def minimise(self, a: Array, b: Array) -> Array:
         """w (k,) float64 for A (n, k) and b (n,). Raises ValueError for other shapes."""
         import numpy as np  # noqa: PLC0415
-        import tensorflow as tf  # noqa: PLC0415
 
         from regcheck.stock._problem import checked  # noqa: PLC0415
 
         a, b = checked(a, b)
-        w = ahead = np.zeros(a.shape[1])
         curvature = float(np.linalg.norm(a, 2)) ** 2 if a.size else 0.0
         alpha = 1 / curvature if curvature else 1.0
-        variable, t = tf.Variable(w), 1.0
-        scalars = {"alpha": alpha, "l1": self.l1, "l2": 2 * self.l2}
-        constants = {name: tf.constant(value, tf.float64) for name, value in scalars.items()}
-        for _ in range(self.steps):
-            variable.assign(ahead)
-            tf.raw_ops.ResourceApplyProximalGradientDescent(
-                var=variable.handle, delta=tf.constant(a.T @ (a @ ahead - b)), **constants
-            )
-            new = variable.numpy()
-            if np.max(np.abs(new - ahead), initial=0.0) <= 4e-16 * np.max(np.abs(new), initial=0.0):
-                return np.array(new)
-            if (ahead - new) @ (new - w) > 0:  # O'Donoghue and Candès 2015: restart where the momentum points uphill
-                t = 1.0
-            following = (1 + np.sqrt(1 + 4 * t * t)) / 2
-            w, ahead, t = new, new + (t - 1) / following * (new - w), following
-        return np.array(w)
+        return np.array(_descent()(a, b, alpha, self.l1, 2 * self.l2, self.steps).numpy())
+
+
+@functools.cache
+def _descent() -> Callable[..., tf.Tensor]:
+    """(A, b, alpha, l1, l2, steps) -> w: the descent as one traced function."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    var = tf.Variable(tf.zeros(1, tf.float64), shape=[None])
+    number, count = tf.TensorSpec([], tf.float64), tf.TensorSpec([], tf.int32)
+    vector, matrix = tf.TensorSpec([None], tf.float64), tf.TensorSpec([None, None], tf.float64)
+
+    def step(a: tf.Tensor, b: tf.Tensor, ahead: tf.Tensor, **scalars: tf.Tensor) -> tf.Tensor:
+        var.assign(ahead)
+        delta = tf.linalg.matvec(a, tf.linalg.matvec(a, ahead) - b, transpose_a=True)
+        tf.raw_ops.ResourceApplyProximalGradientDescent(var=var.handle, delta=delta, **scalars)
+        return var.read_value()
+
+    @tf.function(input_signature=[matrix, vector, number, number, number, count])  # type: ignore[untyped-decorator]
+    def descend(  # noqa: PLR0913, PLR0917  (the operation's arguments)
+        a: tf.Tensor, b: tf.Tensor, alpha: tf.Tensor, l1: tf.Tensor, l2: tf.Tensor, steps: tf.Tensor
+    ) -> tf.Tensor:
+        def advance(w: tf.Tensor, ahead: tf.Tensor, t: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            new = step(a, b, ahead, alpha=alpha, l1=l1, l2=l2)
+            settled = tf.reduce_all(tf.abs(new - ahead) <= 4e-16 * tf.reduce_max(tf.abs(new)))
+            # O'Donoghue and Candès 2015: restart where the momentum points uphill
+            t = tf.where(tf.tensordot(ahead - new, new - w, 1) > 0, tf.ones_like(t), t)
+            following = (1 + tf.sqrt(1 + 4 * t * t)) / 2
+            return new, new + (t - 1) / following * (new - w), following, settled
+
+        start = tf.zeros(tf.shape(a)[1], tf.float64)
+        state = (start, start, tf.ones([], tf.float64), tf.constant(value=False))
+        return tf.while_loop(lambda *now: ~now[3], advance, state, maximum_iterations=steps)[0]
+
+    found: Callable[..., tf.Tensor] = descend
+    return found
 
 
 @implements("minimiser", name="tensorflow.ProximalGradientDescent", framework="tensorflow", dtypes=("float64",))

@@ -186,6 +186,7 @@ _UNSOLVED = (
     "zero-crossing",
     "all-zero-threshold",
     "l1-picks-one",
+    "l2-groups",
     "kkt",
     "near-minimum",
     "closed-form",
