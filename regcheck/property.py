@@ -168,7 +168,8 @@ def within(  # noqa: PLR0913
 ) -> Evidence:
     """Evidence that |observed − expected| <= bound, elementwise; NaN, a wrong shape or dtype object fails.
 
-    Shapes broadcastable to `expected`'s; computed in the wider dtype of `expected`. Where `judged` is
+    Shapes broadcastable to `expected`'s; computed in the wider dtype of `expected`. Where the dtype of `observed` does
+    not hold every value that the bound allows, the infinity of the right sign is one of them. Where `judged` is
     False the element is labelled ill-conditioned and not judged.
     """
     if np.shape(observed) != np.shape(expected):
@@ -177,7 +178,7 @@ def within(  # noqa: PLR0913
     obs = np.asarray(observed).astype(exp.dtype)
     with np.errstate(all="ignore"):
         error = np.abs(obs - exp) / bound
-        error = np.where((obs == exp) | (np.isnan(obs) & np.isnan(exp)), 0.0, error)
+        error = np.where((obs == exp) | (np.isnan(obs) & np.isnan(exp)) | _overflowed(observed, exp, bound), 0.0, error)
     error = np.where(np.isnan(error), np.inf, error).astype(np.float64)
     left = 0
     if judged is not None:
@@ -185,6 +186,16 @@ def within(  # noqa: PLR0913
         left = int(error.size - np.count_nonzero(mask))
         error = np.where(mask, error, 0.0)
     return Evidence(error, exp, np.asarray(observed), dims if error.ndim == len(dims) else (), what, left)
+
+
+def _overflowed(observed: Array, expected: Array, bound: Array | float) -> Array:
+    """Where the result is the infinity that the expected value, give or take the bound, is stored as."""
+    dtype = np.asarray(observed).dtype
+    if dtype.kind != "f":
+        return np.zeros(np.shape(expected), bool)
+    reach = np.abs(expected) + bound
+    beyond = np.isfinite(reach) & (reach > float(np.finfo(dtype).max))
+    return np.asarray(beyond & (observed == np.copysign(np.inf, expected)))
 
 
 def same_bits(observed: Array, expected: Array, *, dims: tuple[str, ...] = (), what: str = "") -> Evidence:
