@@ -181,9 +181,10 @@ class Function(Differentiated):
         self.seeds = Seeds(function)
 
     def seed(self, value: int) -> None:
-        """Seed TensorFlow's process-wide generator, and the stream of seeds handed to f."""
-        tf.random.set_seed(value)
+        """Restart the stream of seeds handed to f; where it takes none, seed TensorFlow's process."""
         self.seeds.restart(value)
+        if not self.seeds.wanted:
+            tf.random.set_seed(value)
 
     def _call(self, x: Any, training: bool) -> Any:  # noqa: FBT001
         return self.function(x, training, **self.seeds.next())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,12 @@ def versions() -> dict[str, str]:
 
 
 def prepare() -> None:
-    """One thread, before anything is computed: the last bits of gradients depend on the number of threads."""
+    """One thread, before anything is computed: the last bits of gradients depend on the number of threads.
+
+    What PyTorch imports at its first gradient (SymPy with it) is imported once here, not in every worker.
+    """
+    with contextlib.suppress(ImportError):  # another version may keep it elsewhere
+        importlib.import_module("torch.fx.experimental.symbolic_shapes")
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):  # already set, or something has run: then it stays
         torch.set_num_interop_threads(1)
