@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
     from regcheck.implementation import Implementation
 
+# What PyTorch imports at its first gradient, SymPy with it: once in the server, instead of once in every worker.
+with contextlib.suppress(ImportError):  # another version may keep it elsewhere
+    importlib.import_module("torch.fx.experimental.symbolic_shapes")
+
 # torch.nn.functional.dropout multiplies by the mask (0·∞ is NaN) and draws from the process' generator.
 DEFAULTS: dict[str, str] = {"dropped_nonfinite": "nan", "random_stream": "process"}
 
@@ -37,12 +41,7 @@ def versions() -> dict[str, str]:
 
 
 def prepare() -> None:
-    """One thread, before anything is computed: the last bits of gradients depend on the number of threads.
-
-    What PyTorch imports at its first gradient (SymPy with it) is imported once here, not in every worker.
-    """
-    with contextlib.suppress(ImportError):  # another version may keep it elsewhere
-        importlib.import_module("torch.fx.experimental.symbolic_shapes")
+    """One thread, before anything is computed: the last bits of gradients depend on the number of threads."""
     torch.set_num_threads(1)
     with contextlib.suppress(RuntimeError):  # already set, or something has run: then it stays
         torch.set_num_interop_threads(1)
