@@ -13,7 +13,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from regcheck import loading
+from regcheck import loading, ranks
+from regcheck.adapters._names import CHANNELS
 from regcheck.families import FAMILIES
 from regcheck.implementation import Implementation, Unsupported, implementation_of
 
@@ -129,7 +130,10 @@ def infer(cls: type, family: str | None) -> Implementation:
     framework = _framework(cls)
     fills = _fills(cls, found, framework)
     name = f"{framework or cls.__module__.partition('.')[0]}.{cls.__name__}"
-    return Implementation(_factory(cls, found, fills), found, name=name, framework=framework)
+    implementation = Implementation(_factory(cls, found, fills), found, name=name, framework=framework)
+    if found in CHANNELS and _ndims(cls, found) is None:
+        return Implementation(ranks.offering_some(implementation), found, name=name, framework=framework)
+    return implementation
 
 
 def _stock(cls: type) -> Implementation | None:

@@ -74,7 +74,8 @@ class Host:
             samples = [config_from_dict(implementation.family, s) for s in SAMPLES[config.__name__]]
             described.append(loading.describe(attribute, implementation, samples))
         roots = sorted({name.partition(".")[0] for name in sys.modules} & set(loading.ADAPTERS))
-        return {"result": {"implementations": described, "frameworks": roots}}
+        packages = loading.packages(implementation.factory for implementation in found.values())
+        return {"result": {"implementations": described, "frameworks": roots, "packages": packages}}
 
     def do_load(self, call: dict[str, Any]) -> dict[str, Any]:
         """Load a source's implementations for later `make` calls."""

@@ -81,6 +81,7 @@ class Judging:
         try:
             reply = worker.ask({"calls": [{"do": "probe", "source": unit["source"]}]}, 120.0)
             versions = worker.ask({"calls": [{"do": "versions"}]}, 10.0)["result"]
+            versions = {**reply.get("result", {}).get("packages", {}), **versions}
         except Exception as error:  # noqa: BLE001  (died or hung while importing)
             reply = {"error": {"message": f"{unit['label']!r} cannot be imported: {error}", "type": "", "kind": "load"}}
             versions = server.versions

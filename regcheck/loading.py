@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from regcheck.implementation import Implementation, Unsupported, implementation_of, implementations_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
 
     from regcheck.layer import Layer
@@ -221,6 +221,18 @@ def _folder(implementation: Implementation) -> str | None:
     return str(pathlib.Path(path).resolve().parent) if path else None
 
 
+def packages(factories: Iterable[Any]) -> dict[str, str]:
+    """Versions of the top-level packages that define `factories`, as far as they are known; not regcheck's own."""
+    from importlib import metadata  # noqa: PLC0415
+
+    found = {}
+    for root in sorted({str(getattr(f, "__module__", "")).partition(".")[0] for f in factories} - {"regcheck"}):
+        version = getattr(sys.modules.get(root), "__version__", None)
+        with contextlib.suppress(metadata.PackageNotFoundError, ValueError):
+            found[root] = version if isinstance(version, str) else metadata.version(root)
+    return found
+
+
 def versions() -> dict[str, str]:
     """Versions of this interpreter, NumPy and the frameworks that are loaded."""
     import platform  # noqa: PLC0415
@@ -234,4 +246,14 @@ def versions() -> dict[str, str]:
     return found
 
 
-__all__ = ["LoadError", "Unsupported", "build", "describe", "load", "prepare", "register_adapters", "versions"]
+__all__ = [
+    "LoadError",
+    "Unsupported",
+    "build",
+    "describe",
+    "load",
+    "packages",
+    "prepare",
+    "register_adapters",
+    "versions",
+]

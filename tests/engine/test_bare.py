@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from regcheck import bare, loading
@@ -212,3 +213,35 @@ def test_momentum_is_handed_over_as_the_framework_means_it(path: str, momentum: 
         BatchNormConfig(3, momentum=0.3)
     )
     assert layer.momentum == pytest.approx(momentum)
+
+
+class FlatNorm:
+    """Batch normalisation of (N, C) and (N, C, L), whose name does not say so."""
+
+    def __init__(self, num_features: int, eps: float, momentum: float) -> None:
+        self.state = {"running_mean": np.zeros(num_features), "running_var": np.ones(num_features)}
+
+    def forward(self, x: Any, training: bool) -> Any:  # noqa: FBT001  (the contract's positional flag)
+        if x.ndim not in {2, 3}:
+            msg = f"expected 2D or 3D input, got {x.ndim}D"
+            raise ValueError(msg)
+        return x
+
+
+class BrokenNorm(FlatNorm):
+    def forward(self, x: Any, training: bool) -> Any:  # noqa: FBT001  (the contract's positional flag)
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("ndim", range(4))
+def test_numbers_of_axes_that_a_class_refuses_are_left_out(ndim: int) -> None:
+    factory = bare.infer(FlatNorm, "batch_norm").factory
+    if ndim < 2:
+        assert isinstance(factory(BatchNormConfig(3, ndim=ndim)), FlatNorm)
+    else:
+        with pytest.raises(Unsupported, match=f"{ndim} spatial axes: ValueError: expected 2D or 3D input"):
+            factory(BatchNormConfig(3, ndim=ndim))
+
+
+def test_a_class_that_takes_no_input_at_all_is_judged() -> None:
+    assert isinstance(bare.infer(BrokenNorm, "batch_norm").factory(BatchNormConfig(3, ndim=1)), BrokenNorm)

@@ -87,6 +87,16 @@ def test_a_misjudged_canary_makes_the_run_not_conformant(monkeypatch: pytest.Mon
     assert not report.conformant
 
 
+def test_an_environment_names_the_version_of_the_target_s_own_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "versioned_norms.py").write_text(Path(LAYERS).read_text() + "\n__version__ = '9.8.7'\n")
+    monkeypatch.chdir(tmp_path)
+    report = run("versioned_norms:right", properties=("l1.value*",))
+    assert report.environments[0]["versioned_norms"] == "9.8.7"
+    assert report.summary.passed == 1
+
+
 def test_in_process_is_said_and_not_conformant() -> None:
     report = run(f"{LAYERS}:right", properties=("l1.value*",), in_process=True)
     assert report.in_process

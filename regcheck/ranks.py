@@ -1,0 +1,54 @@
+"""Which numbers of spatial axes a bare class takes, found out by calling it, where its name does not tell.
+
+A class that raises for some of them and takes others does not offer the first: those configs are left out. One that
+raises for all of them has another fault, and its cells show it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from regcheck import loading
+from regcheck.families import FAMILIES
+from regcheck.implementation import Implementation, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NDIMS = (0, 1, 2, 3)
+
+
+def offering_some(implementation: Implementation) -> Callable[[Any], Any]:
+    """The implementation's factory; it raises Unsupported for numbers of axes that the layer turns out to refuse."""
+
+    @functools.cache
+    def refusals() -> dict[int, str]:
+        found = {ndim: _refusal(implementation, ndim) for ndim in NDIMS}
+        refused = {ndim: why for ndim, why in found.items() if why}
+        return refused if len(refused) < len(NDIMS) else {}
+
+    def factory(config: Any) -> Any:
+        if config.ndim in refusals():
+            msg = f"{implementation.name} takes no input with {config.ndim} spatial axes: {refusals()[config.ndim]}"
+            raise Unsupported(msg)
+        return implementation.factory(config)
+
+    factory.__module__ = implementation.factory.__module__
+    return factory
+
+
+def _refusal(implementation: Implementation, ndim: int) -> str:
+    """What the layer raises for an ordinary input with so many spatial axes; empty if it takes it."""
+    kind = FAMILIES[implementation.family].config
+    fields = {field.name for field in dataclasses.fields(kind)}
+    config = {"channels": 4, "groups": 2, "rate": 0.5, "ndim": ndim}
+    try:
+        layer, _ = loading.build(implementation, kind(**{k: v for k, v in config.items() if k in fields}), "float32")
+        layer.forward(np.ones((2, 4, *(3,) * ndim), np.float32), training=False)
+    except Exception as error:  # noqa: BLE001  (told as the reason)
+        return f"{type(error).__name__}: {error}"
+    return ""
