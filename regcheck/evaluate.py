@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck.host import Fault, HostedLayer, Session
+from regcheck.host import Fault, HostedLayer, Refused, Session
 from regcheck.implementation import Unsupported
 from regcheck.property import Evidence, Property, Violation, worst
 
@@ -23,7 +23,7 @@ class CheckerError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a law saw on a case."""
+    """What a law saw on a case; `refused` says that `unsupported` is about its config."""
 
     violation: Violation | None = None
     fault: Fault | None = None
@@ -31,6 +31,7 @@ class Outcome:
     peak: float = 0.0
     cases: int = 0
     ill_conditioned: int = 0
+    refused: bool = False
 
     def same_kind(self, other: Outcome) -> bool:
         """Whether both fail, and in the same way."""
@@ -65,7 +66,7 @@ def evaluate(prop: Property, case: Case, session: Session, conventions: Mapping[
         with np.errstate(all="ignore"):
             found = prop.law(view, case)
     except Unsupported as unsupported:
-        return Outcome(unsupported=str(unsupported) or "Unsupported")
+        return Outcome(unsupported=str(unsupported) or "Unsupported", refused=isinstance(unsupported, Refused))
     except Fault as fault:
         violation = Violation(float("inf"), "a result", fault.sentence(), fault.method or "make")
         return Outcome(violation, fault, peak=float("inf"), cases=1)

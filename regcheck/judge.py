@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -33,6 +34,10 @@ CELL_SECONDS = {"quick": 60.0, "default": 120.0, "thorough": 1200.0}
 MIN_EXAMPLES = 4
 # Laws whose cases come few at a time stop at so many batches of a dtype; `--examples` lifts this.
 MAX_EXAMPLES = {"quick": 3, "default": 10, "thorough": 200}
+# Configs that the factory refuses do not count. A dtype goes on until so many examples were refused, and so many more
+# for every one that was taken: a config that one example in four has, as one of four numbers of axes, is missed with
+# probability (3/4)^80 = 1e-10, counting out the first example of each batch of three, which is always the simplest.
+REFUSED, REFUSED_EACH = 120, 8
 SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40}
 HANG_SHRINK_SECONDS = 0.5
 HISTORY = 400
@@ -58,11 +63,17 @@ class Expected:
 
 @dataclass
 class Tally:
-    """What a cell has seen so far."""
+    """What a cell has seen so far.
+
+    `left_out` counts cases that were not judged. Those whose config was refused, in `refused` examples, do not count
+    towards the budget; the rest, and what was judged, is `spent` of it.
+    """
 
     cases: int = 0
     examples: int = 0
     left_out: int = 0
+    refused: int = 0
+    spent: int = 0
     ill_conditioned: int = 0
     peak: float = 0.0
     reasons: dict[str, int] = field(default_factory=dict)
@@ -74,9 +85,12 @@ class Tally:
         self.history = [*self.history[-HISTORY:], case]
         if outcome.unsupported is not None:
             self.left_out += max(1, case.count())
+            self.refused += outcome.refused
+            self.spent += 0 if outcome.refused else max(1, case.count())
             self.reasons[outcome.unsupported] = self.reasons.get(outcome.unsupported, 0) + 1
             return
         self.cases += outcome.cases
+        self.spent += outcome.cases
         self.ill_conditioned += outcome.ill_conditioned
         self.peak = max(self.peak, outcome.peak)
 
@@ -96,6 +110,32 @@ class Judgement:
 
     cell: Cell
     finding: Finding | None = None
+
+
+class _Quota:
+    """How much of one dtype is still to be judged."""
+
+    def __init__(self, tally: Tally, budget: int, most: int, law: Property) -> None:
+        self.tally, self.budget, self.law = tally, budget, law
+        self.most = law.examples or most
+        self.before = tally.spent, tally.examples, tally.refused
+
+    def _seen(self) -> tuple[int, int, int]:
+        """Cases, examples that were not refused, and those that were, since the beginning."""
+        spent, examples, before = self.before
+        refused = self.tally.refused - before
+        return self.tally.spent - spent, self.tally.examples - examples - refused, refused
+
+    def spent(self) -> bool:
+        """Whether enough was judged, or too much refused."""
+        cases, taken, refused = self._seen()
+        if taken >= self.most or refused >= REFUSED + REFUSED_EACH * taken:
+            return True
+        return self.law.examples is None and cases >= self.budget and taken >= min(MIN_EXAMPLES, self.budget)
+
+    def wants_more(self) -> bool:
+        """Whether another round of examples may show more; a statistical law has then seen its whole list."""
+        return not self.spent() and not (self.law.kind == "statistical" and self._seen()[1])
 
 
 class _Enough(BaseException):
@@ -232,31 +272,33 @@ class CellJudge:
         return None
 
     def _generate(self, dtype: str, budget: int, most: int) -> tuple[Case, Outcome] | None:
-        """Judge up to `most` batches of one dtype until the budget of cases is spent; the first that fails, or None."""
+        """Judge up to `most` batches of one dtype until the budget of cases is spent; the first that fails, or None.
+
+        Where the factory refuses some, another round of as many is generated.
+        """
         failing: list[tuple[Case, Outcome]] = []
-        before, examples = self.tally.cases + self.tally.left_out, self.tally.examples
-        fixed = self.prop.examples
+        quota = _Quota(self.tally, budget, most, self.prop)
 
         def visit(case: Case) -> None:
             outcome = evaluate(self.prop, case, self.session)
             self.tally.add(case, outcome)
             if outcome.violation is not None:
                 failing.append((case, outcome))
-                raise _Enough
-            seen = self.tally.cases + self.tally.left_out - before
-            count = self.tally.examples - examples
-            if count >= (fixed or most) or (fixed is None and seen >= budget and count >= min(MIN_EXAMPLES, budget)):
+            if outcome.violation is not None or quota.spent():
                 raise _Enough
             if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
                 raise OutOfTime
 
-        seed = self._seed(dtype)
-        plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
-        _generate_cases(self.prop.cases(plan), visit, fixed or most, seed)
+        for again in itertools.count():
+            refused, seed = self.tally.refused, self._seed(dtype, again)
+            plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
+            _generate_cases(self.prop.cases(plan), visit, quota.most, seed)
+            if failing or self.tally.refused == refused or not quota.wants_more():
+                break
         return failing[0] if failing else None
 
-    def _seed(self, dtype: str) -> int:
-        text = f"{self.settings.seed}/{self.about['name']}/{self.prop.id}/{dtype}"
+    def _seed(self, dtype: str, number: int = 0) -> int:
+        text = f"{self.settings.seed}/{self.about['name']}/{self.prop.id}/{dtype}" + (f"/{number}" if number else "")
         return zlib.crc32(text.encode()) | (self.settings.seed & 0xFFFFFFFF) << 32
 
     # --- making a failure recur

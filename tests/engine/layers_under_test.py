@@ -201,6 +201,15 @@ def refuses(_config: Any) -> Penalty:
     raise regcheck.Unsupported(msg)
 
 
+@regcheck.implements("l1", name="one_in_four")
+def one_in_four(config: Any) -> Penalty:
+    """Builds for the strength 4 alone."""
+    if config.l1 != 4:
+        msg = "only 4"
+        raise regcheck.Unsupported(msg)
+    return Penalty(config)
+
+
 @regcheck.implements("l1", name="raises")
 def raises(_config: Any) -> Penalty:
     """Raises in the factory."""

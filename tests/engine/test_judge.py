@@ -135,6 +135,31 @@ def test_a_config_that_is_not_offered_is_left_out_and_counted(server: Server) ->
     assert cell.left_out > 0
 
 
+def of_some_strength(plan: Plan) -> st.SearchStrategy[Case]:
+    """Cases of which one in four has the strength 4."""
+
+    def make(strength: float, w: float) -> Case:
+        arrays = {"w": np.full(10, w, plan.dtype)}
+        return Case(PenaltyConfig(l1=strength), plan.dtype, arrays, {"w": ("W",)}, ("W",), {})
+
+    return st.builds(make, st.sampled_from((0.5, 1.0, 2.0, 4.0)), st.integers(0, 9))
+
+
+@pytest.mark.parametrize("examples", [None, 4])
+def test_refused_configs_use_up_no_budget(server: Server, examples: int | None) -> None:
+    @prop("l1.test-strength", cases=of_some_strength, level="core", formula="", examples=examples)
+    def strength(layers: Layers, case: Case) -> Evidence:
+        """The value is the sum of absolute weights, times the strength."""
+        layer = layers.make(case.config, case.dtype)
+        return within(layer.value(case["w"]), case.config.l1 * np.abs(case["w"].astype(np.float64)).sum(), 1e-9)
+
+    for seed in range(10):
+        cell = judged(server, "one_in_four", strength, seed=seed).cell
+        assert cell.verdict == "passed"
+        assert cell.examples >= (200 if examples is None else 3 * 4 * 10)
+        assert cell.left_out > 0
+
+
 def test_a_declared_deviation_deviates_with_its_witness(server: Server) -> None:
     cell = judged(server, "deviating", expected=Expected("doubles")).cell
     assert (cell.verdict, cell.reason) == ("deviates", "doubles")
