@@ -245,12 +245,14 @@ class CellJudge:
         return self._cell("failed", "; ".join(w for w in words if w), finding)
 
     def _hint(self, finding: Finding) -> str:
-        """The value of a convention, if there is one, with which the failing case holds."""
+        """The value of a convention that the law asks for, if there is one, with which the failing case holds."""
         if finding.outcome.fault is not None or finding.history:
             return ""
         for convention, values in FAMILIES[self.session.family].conventions.items():
+            if convention in WIDENING or convention not in finding.outcome.asked:
+                continue
             for value in values:
-                if convention in WIDENING or value == self.session.declared(convention):
+                if value == self.session.declared(convention):
                     continue
                 trial = {**self.prop.document, convention: value}
                 outcome = evaluate(self.prop, finding.case, self.session, trial)

@@ -59,8 +59,9 @@ def judged(server: Server | None, attribute: str, law: Property = value, **keywo
     """One cell."""
     timeout = keywords.pop("timeout", 10.0)
     expected = keywords.pop("expected", None)
-    session = Session(server, SOURCE, attribute, "l1", keywords.pop("declares", {}), timeout)
-    about = {"name": attribute, "framework": "numpy", "family": "l1", "dtypes": None}
+    family = keywords.pop("family", "l1")
+    session = Session(server, SOURCE, attribute, family, keywords.pop("declares", {}), timeout)
+    about = {"name": attribute, "framework": "numpy", "family": family, "dtypes": None}
     try:
         return CellJudge(law, session, about, Settings(**keywords), expected).judge()
     finally:
@@ -115,6 +116,27 @@ def test_a_fault_that_only_a_sequence_of_calls_shows_is_reported_with_the_sequen
     assert judgement.cell.verdict == "failed"
     assert judgement.finding is not None
     assert len(judgement.finding.history) == 3
+
+
+@prop("l2.test-hint", cases=weights, level="core", formula="")
+def asking(layers: Layers, case: Case) -> Evidence:
+    """The value is 0; the law asks for the factor, whatever it is."""
+    layers.declared("l2_factor")
+    return not_asking.law(layers, case)  # type: ignore[return-value]
+
+
+@prop("l2.test-no-hint", cases=weights, level="core", formula="")
+def not_asking(layers: Layers, case: Case) -> Evidence:
+    """The value is 0."""
+    return within(layers.make(case.config, case.dtype).value(case["w"]), np.zeros(()), 1e-9)
+
+
+@pytest.mark.parametrize(("law", "hint"), [(asking, "matches l2_factor=0.5"), (not_asking, "")])
+def test_a_hint_names_a_convention_that_the_law_asks_for_and_no_other(server: Server, law: Property, hint: str) -> None:
+    cell = judged(server, "first_call", law, family="l2").cell
+    assert cell.verdict == "failed"
+    assert cell.reason.startswith(hint)
+    assert bool(cell.reason) == bool(hint)
 
 
 def test_a_failure_that_does_not_recur_is_inconclusive(server: Server) -> None:
