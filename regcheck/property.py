@@ -177,7 +177,7 @@ def within(  # noqa: PLR0913
     obs = np.asarray(observed).astype(exp.dtype)
     with np.errstate(all="ignore"):
         error = np.abs(obs - exp) / bound
-        error = np.where((obs == exp) | (np.isnan(obs) & np.isnan(exp)), 0.0, error)
+        error = np.where(obs == exp, 0.0, error)  # infinities too, whose difference is NaN; NaN equals nothing
     error = np.where(np.isnan(error), np.inf, error).astype(np.float64)
     left = 0
     if judged is not None:
@@ -187,13 +187,19 @@ def within(  # noqa: PLR0913
     return Evidence(error, exp, np.asarray(observed), dims if error.ndim == len(dims) else (), what, left)
 
 
-def same_bits(observed: Array, expected: Array, *, dims: tuple[str, ...] = (), what: str = "") -> Evidence:
-    """Evidence that two arrays are equal bit by bit (NaN equals the same NaN, −0 differs from 0)."""
+def same_bits(
+    observed: Array, expected: Array, *, dims: tuple[str, ...] = (), what: str = "", nan: bool = False
+) -> Evidence:
+    """Evidence that two arrays are equal bit by bit; −0 differs from 0, and NaN fails.
+
+    With `nan`, NaN equals the same NaN: for laws of repetition, which do not ask what is repeated.
+    """
     if np.shape(observed) != np.shape(expected) or observed.dtype != expected.dtype:
         return _shape_evidence(observed, expected, what)
     unsigned = np.dtype(f"u{expected.dtype.itemsize}")
     equal = np.ascontiguousarray(observed).view(unsigned) == np.ascontiguousarray(expected).view(unsigned)
-    return holds(equal.reshape(expected.shape), expected, observed, dims=dims, what=what)
+    same = equal.reshape(expected.shape) & (nan | (observed == observed))  # noqa: PLR0124  (NaN differs from itself)
+    return holds(same, expected, observed, dims=dims, what=what)
 
 
 def holds(
