@@ -174,7 +174,7 @@ def _plain(config: Any) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(config).items()}
 
 
-def _raise(error: dict[str, str]) -> None:
+def _raise(error: dict[str, Any]) -> None:
     if error["kind"] == "unsupported":
         # What a layer does not offer at all is Missing, whatever the config.
         raise (Unsupported if error["type"] == Missing.__name__ else Refused)(error["message"])

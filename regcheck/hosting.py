@@ -163,7 +163,7 @@ def _array(what: str, value: Any) -> Array:
     return value
 
 
-def _describe(error: BaseException, method: str) -> dict[str, str]:
+def _describe(error: BaseException, method: str) -> dict[str, Any]:
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (Unsupported, "unsupported"),
         (WrongReturn, "wrong-return"),
@@ -176,6 +176,7 @@ def _describe(error: BaseException, method: str) -> dict[str, str]:
         "message": _safely(str, error),
         "traceback": _safely(lambda e: "".join(traceback.format_exception(type(e), e, e.__traceback__)), error)[-8000:],
         "method": method,
+        "lines": error.lines if isinstance(error, loading.LoadError) else [],
     }
 
 

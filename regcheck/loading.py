@@ -19,7 +19,7 @@ from regcheck.families import FAMILIES
 from regcheck.implementation import Implementation, Unsupported, implementation_of, implementations_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import ModuleType
 
     from regcheck.layer import Layer
@@ -28,7 +28,11 @@ ADAPTERS: dict[str, str] = {}
 
 
 class LoadError(Exception):
-    """A target that cannot be loaded; the message is one sentence for the user."""
+    """A target that cannot be loaded; the message is one sentence for the user, `lines` what it asks to write."""
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lines = list(lines)
 
 
 def load(source: dict[str, Any]) -> dict[str, Implementation]:
@@ -106,8 +110,8 @@ def _bare(path: str, family: str | None, cls: type | None = None) -> Implementat
         raise LoadError(msg)
     try:
         found: Implementation = bare.infer(cls, family)
-    except ValueError as error:
-        raise LoadError(str(error)) from error
+    except bare.NotInferredError as error:
+        raise LoadError(str(error), error.lines) from error
     return found
 
 

@@ -243,15 +243,15 @@ class Run:
             target = by_label[unit["label"]]
             self.environments[unit["environment"]].update(event["versions"])
             if "error" in event["reply"]:
-                self._take_broken(target, event["reply"]["error"]["message"])
+                self._take_broken(target, event["reply"]["error"])
                 return
             for about in event["reply"]["result"]["implementations"]:
                 found[unit["environment"]].append((target, about))
 
-    def _take_broken(self, target: Target, message: str) -> None:
+    def _take_broken(self, target: Target, error: dict[str, Any]) -> None:
         if not target.stock:
-            raise UsageError(message)
-        self.problems.append(f"plug-in {target.label}: {message}")
+            raise UsageError(error["message"], error.get("lines", ()))
+        self.problems.append(f"plug-in {target.label}: {error['message']}")
 
     def _unit(
         self, target: Target, about: dict[str, Any], python: str, environment: int, laws: list[Property]

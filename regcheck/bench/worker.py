@@ -90,7 +90,7 @@ class BenchWorker:
         try:
             found = loading.load(orders["source"])
         except loading.LoadError as error:
-            self.tell("failed", message=str(error))
+            self.tell("failed", message=str(error), lines=error.lines)
             pytest.exit("the target cannot be loaded", 0)
         self.references = [found for source in orders["references"] for found in _references(source)]
         chosen = [i for i in found.values() if orders["family"] in (None, i.family)]
