@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import itertools
 import time
 import zlib
@@ -13,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 from hypothesis import HealthCheck, Phase
 
-from regcheck import shrink
 from regcheck.errors import WorkerError
 from regcheck.evaluate import CheckerError, Outcome, evaluate
 from regcheck.families import FAMILIES, WIDENING
 from regcheck.implementation import DTYPES
 from regcheck.property import Plan, Property
+from regcheck.recur import Finding, NotRecurring, Recurrence
 from regcheck.verdict import Cell, Verdict, Witness, number
 from regcheck.witness import witness_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from regcheck.case import Case
     from regcheck.host import Session
@@ -38,8 +36,6 @@ MAX_EXAMPLES = {"quick": 3, "default": 10, "thorough": 200}
 # for every one that was taken: a config that one example in four has, as one of four numbers of axes, is missed with
 # probability (3/4)^80 = 1e-10, counting out the first example of each batch of three, which is always the simplest.
 REFUSED, REFUSED_EACH = 120, 8
-SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40}
-HANG_SHRINK_SECONDS = 0.5
 HISTORY = 400
 
 
@@ -96,15 +92,6 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A failure that recurred: the smallest case, what was seen, and the calls that must come before."""
-
-    case: Case
-    outcome: Outcome
-    history: tuple[Case, ...] = ()
-
-
-@dataclass(frozen=True)
 class Judgement:
     """A cell, and what its replay file needs."""
 
@@ -140,10 +127,6 @@ class _Quota:
 
 class _Enough(BaseException):
     """Stop generating."""
-
-
-class NotRecurring(Exception):  # noqa: N818
-    """A failure that was seen once and not again."""
 
 
 class OutOfTime(Exception):  # noqa: N818
@@ -269,8 +252,9 @@ class CellJudge:
             most = total if self.settings.examples else MAX_EXAMPLES[self.settings.profile]
             seen = self._generate(dtype, -(-total // len(dtypes)), most)
             if seen is not None:
-                recurred = self._recur(*seen)
-                return self._smallest(recurred, shrink_calls)
+                recurrence = Recurrence(self.prop, self.session)
+                recurred = recurrence.recur(*seen, self.tally.history[:-1])
+                return recurrence.smallest(recurred, shrink_calls)
         return None
 
     def _generate(self, dtype: str, budget: int, most: int) -> tuple[Case, Outcome] | None:
@@ -302,77 +286,6 @@ class CellJudge:
     def _seed(self, dtype: str, number: int = 0) -> int:
         text = f"{self.settings.seed}/{self.about['name']}/{self.prop.id}/{dtype}" + (f"/{number}" if number else "")
         return zlib.crc32(text.encode()) | (self.settings.seed & 0xFFFFFFFF) << 32
-
-    # --- making a failure recur
-
-    def _recur(self, case: Case, outcome: Outcome) -> Finding:
-        """The failure again on a fresh worker: alone, else in its batch, else after the whole sequence of calls."""
-        if self.prop.kind == "statistical" and outcome.fault is None:
-            return self._recur_independently(case)
-        index = outcome.violation.index if outcome.violation else {}
-        single = shrink.alone(case, index)
-        for candidate in [case] if single is case else [single, case]:
-            again = self._once_more(candidate, outcome)
-            if again.same_kind(outcome):
-                return Finding(candidate, again)
-        self.session.renew()
-        history = tuple(self.tally.history[:-1])
-        for earlier in history:
-            evaluate(self.prop, earlier, self.session)
-        again = evaluate(self.prop, case, self.session)
-        if again.violation is None:
-            violation = outcome.violation
-            msg = (
-                f"a failure did not recur: expected {violation.expected}, saw {violation.observed}" if violation else ""
-            )
-            raise NotRecurring(msg)
-        return Finding(case, again, history)
-
-    def _recur_independently(self, case: Case) -> Finding:
-        self.session.renew()
-        seed = (int(case.values.get("seed", 0)) + 0x9E3779B9) & 0xFFFFFFFF
-        fresh = dataclasses.replace(case, values={**case.values, "seed": seed, "confirming": True})
-        again = evaluate(self.prop, fresh, self.session)
-        if again.violation is None:
-            msg = "a statistical failure was not confirmed by a second, independent test"
-            raise NotRecurring(msg)
-        return Finding(fresh, again)
-
-    def _smallest(self, finding: Finding, calls: int | None) -> Finding:
-        if finding.history or (self.prop.kind == "statistical" and finding.outcome.fault is None):
-            return finding
-        outcome = finding.outcome
-        kind = outcome.fault.kind if outcome.fault else "value"
-
-        def fails(case: Case) -> bool:
-            return evaluate(self.prop, case, self.session).same_kind(outcome)
-
-        with self._impatient(outcome):
-            small = shrink.shrink(finding.case, fails, min(SHRINK_CALLS[kind], calls or SHRINK_CALLS[kind]))
-        # A cut that a shorter time limit, or a worn worker, made look like a failure is not reported.
-        for case in (small, finding.case):
-            self.session.renew()
-            last = evaluate(self.prop, case, self.session)
-            if last.same_kind(outcome):
-                return Finding(case, last)
-        msg = f"a failure did not recur: {outcome.violation.observed if outcome.violation else ''}"
-        raise NotRecurring(msg)
-
-    def _once_more(self, case: Case, outcome: Outcome) -> Outcome:
-        """The case again on a fresh worker; a hang is confirmed with the full limit only when it is smallest."""
-        self.session.renew()
-        with self._impatient(outcome):
-            return evaluate(self.prop, case, self.session)
-
-    @contextlib.contextmanager
-    def _impatient(self, outcome: Outcome) -> Iterator[None]:
-        patience = self.session.timeout
-        if outcome.fault is not None and outcome.fault.kind == "hung":
-            self.session.timeout = min(patience, HANG_SHRINK_SECONDS)
-        try:
-            yield
-        finally:
-            self.session.timeout = patience
 
     # --- the record
 
