@@ -116,10 +116,18 @@ _NEEDED: dict[str, tuple[Mapping[str, Fill], ...]] = {
 }
 
 
+class NotInferredError(ValueError):
+    """Something of a bare class cannot be inferred; `lines` are those to write instead."""
+
+    def __init__(self, message: str, lines: list[str]) -> None:
+        super().__init__(message)
+        self.lines = lines
+
+
 def infer(cls: type, family: str | None) -> Implementation:
     """The implementation that a bare class is: a stock implementation, or one built from conventional names.
 
-    Raises ValueError where the family is not known (`family` overrides the table) or an argument cannot be inferred.
+    Raises NotInferredError where the family is not known (`family` overrides the table), or an argument.
     """
     stock = _stock(cls)
     if stock is not None and family in {None, stock.family}:
@@ -156,7 +164,7 @@ def _framework(cls: type) -> str | None:
 
 
 def _fills(cls: type, family: str, framework: str | None) -> dict[str, Fill]:
-    """What each argument of the constructor is given. Raises ValueError where one cannot be inferred."""
+    """What each argument of the constructor is given. Raises NotInferredError."""
     try:
         parameters = dict(inspect.signature(cls).parameters)
     except (TypeError, ValueError):
@@ -219,28 +227,25 @@ def _ndims(cls: type, family: str) -> tuple[int, ...] | None:
 def _refuse_family(cls: type, family: str | None) -> NoReturn:
     msg = (
         f"The family of {cls.__name__!r} cannot be inferred{f': {family!r} is none' if family else ''}. "
-        f"Expected one of {', '.join(_NEEDED)}. Give it with --family, or write\n{_lines(cls, '<family>', {}, [])}"
+        f"Expected one of {', '.join(_NEEDED)}. Give it with --family, or write:"
     )
-    raise ValueError(msg)
+    raise NotInferredError(msg, _lines(cls, "<family>", {}, []))
 
 
 def _refuse_arguments(
     cls: type, family: str, known: Mapping[str, Fill], missing: list[str], absent: list[str]
 ) -> NoReturn:
     problems = [f"what to give {name!r}" for name in missing] + [f"which argument is {name}" for name in absent]
-    lines = _lines(cls, family, known, missing)
-    msg = f"{cls.__name__} as {family}: cannot infer {' or '.join(problems)}. Write\n{lines}"
-    raise ValueError(msg)
+    msg = f"{cls.__name__} as {family}: cannot infer {' or '.join(problems)}. Write:"
+    raise NotInferredError(msg, _lines(cls, family, known, missing))
 
 
-def _lines(cls: type, family: str, known: Mapping[str, Fill], missing: list[str]) -> str:
+def _lines(cls: type, family: str, known: Mapping[str, Fill], missing: list[str]) -> list[str]:
     """The four lines of a declaration, with `...` where the reader knows better."""
     arguments = [f"{name}={fill.code}" for name, fill in known.items()] + [f"{name}=..." for name in missing]
-    return "\n".join(
-        [
-            f"    from {cls.__module__} import {cls.__qualname__}",
-            f'    @regcheck.implements("{family}")',
-            f"    def {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', cls.__name__).lower()}(config):",
-            f"        return {cls.__name__}({', '.join(arguments) or '...'})",
-        ]
-    )
+    return [
+        f"    from {cls.__module__} import {cls.__qualname__}",
+        f'    @regcheck.implements("{family}")',
+        f"    def {re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', cls.__name__).lower()}(config):",
+        f"        return {cls.__name__}({', '.join(arguments) or '...'})",
+    ]

@@ -277,7 +277,8 @@ def _exit_code_of(error: BaseException) -> int:
         click.echo(error.format_message(), err=True)
         return codes.USAGE
     if isinstance(error, click.ClickException | UsageError):
-        output.say(error.format_message() if isinstance(error, click.ClickException) else str(error))
+        sentence = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        output.say(sentence, getattr(error, "lines", ()))
         return codes.USAGE
     if isinstance(error, click.Abort | KeyboardInterrupt):
         output.say("Interrupted; nothing is reported. Run the command again.")

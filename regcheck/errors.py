@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class UsageError(Exception):
-    """Something the user asked for cannot be done; the message is one sentence with the remedy."""
+    """Something the user asked for cannot be done; the message is one sentence with the remedy.
+
+    `lines` are lines of code that the remedy asks to write.
+    """
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lines = tuple(lines)
 
 
 class WorkerError(Exception):

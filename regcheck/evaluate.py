@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck.host import Fault, HostedLayer, Session
+from regcheck.host import Fault, HostedLayer, Refused, Session
 from regcheck.implementation import Unsupported
 from regcheck.property import Evidence, Property, Violation, worst
 
@@ -23,7 +23,10 @@ class CheckerError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a law saw on a case."""
+    """What a law saw on a case, and the conventions that it `asked` for.
+
+    `refused` says that `unsupported` is about the case's config.
+    """
 
     violation: Violation | None = None
     fault: Fault | None = None
@@ -31,6 +34,8 @@ class Outcome:
     peak: float = 0.0
     cases: int = 0
     ill_conditioned: int = 0
+    refused: bool = False
+    asked: frozenset[str] = frozenset()
 
     def same_kind(self, other: Outcome) -> bool:
         """Whether both fail, and in the same way."""
@@ -44,11 +49,13 @@ class _View:
     def __init__(self, session: Session, conventions: Mapping[str, Any]) -> None:
         self.family = session.family
         self._session, self._conventions = session, conventions
+        self.asked: set[str] = set()
 
     def make(self, config: Any, dtype: str) -> HostedLayer:
         return self._session.make(config, dtype)
 
     def declared(self, convention: str) -> Any:
+        self.asked.add(convention)
         if convention in self._conventions:
             return self._conventions[convention]
         return self._session.declared(convention)
@@ -65,7 +72,7 @@ def evaluate(prop: Property, case: Case, session: Session, conventions: Mapping[
         with np.errstate(all="ignore"):
             found = prop.law(view, case)
     except Unsupported as unsupported:
-        return Outcome(unsupported=str(unsupported) or "Unsupported")
+        return Outcome(unsupported=str(unsupported) or "Unsupported", refused=isinstance(unsupported, Refused))
     except Fault as fault:
         violation = Violation(float("inf"), "a result", fault.sentence(), fault.method or "make")
         return Outcome(violation, fault, peak=float("inf"), cases=1)
@@ -73,14 +80,14 @@ def evaluate(prop: Property, case: Case, session: Session, conventions: Mapping[
         msg = f"the law {prop.id} raised {type(error).__name__}: {error}"
         raise CheckerError(msg) from error
     pieces = [found] if isinstance(found, Evidence) else list(found)
-    return _outcome(pieces, case)
+    return _outcome(pieces, case, frozenset(view.asked))
 
 
-def _outcome(pieces: list[Evidence], case: Case) -> Outcome:
+def _outcome(pieces: list[Evidence], case: Case, asked: frozenset[str]) -> Outcome:
     peak = worst(pieces)
     left = sum(p.ill_conditioned for p in pieces)
     compared = sum(p.error.size for p in pieces)
     # A batch in which nothing was compared, or everything was only labelled, judged nothing.
     cases = case.count() if compared > left else 0
     failed = not peak.error <= 1
-    return Outcome(peak if failed else None, None, None, peak.error, cases, left)
+    return Outcome(peak if failed else None, peak=peak.error, cases=cases, ill_conditioned=left, asked=asked)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from regcheck import wire
 from regcheck.families import default_convention
 from regcheck.implementation import Unsupported
+from regcheck.layer import Missing
 from regcheck.processes import Died, Hung, Server, Worker
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class Fault(Exception):  # noqa: N818  (an observation of the layer, not an erro
         if self.kind == "wrong-return":
             return self.message
         return f"{self.method}: {self.message}" if self.method else self.message
+
+
+class Refused(Unsupported):
+    """The factory, or a forward, does not offer this config; another may be offered."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,9 +174,10 @@ def _plain(config: Any) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(config).items()}
 
 
-def _raise(error: dict[str, str]) -> None:
+def _raise(error: dict[str, Any]) -> None:
     if error["kind"] == "unsupported":
-        raise Unsupported(error["message"])
+        # What a layer does not offer at all is Missing, whatever the config.
+        raise (Unsupported if error["type"] == Missing.__name__ else Refused)(error["message"])
     raise Fault(error["kind"], error["type"], error["message"], error["method"], error["traceback"])
 
 

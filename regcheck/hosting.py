@@ -164,7 +164,7 @@ def _array(what: str, value: Any) -> Array:
     return value
 
 
-def _describe(error: BaseException, method: str) -> dict[str, str]:
+def _describe(error: BaseException, method: str) -> dict[str, Any]:
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (Unsupported, "unsupported"),
         (WrongReturn, "wrong-return"),
@@ -177,6 +177,7 @@ def _describe(error: BaseException, method: str) -> dict[str, str]:
         "message": _safely(str, error),
         "traceback": _safely(lambda e: "".join(traceback.format_exception(type(e), e, e.__traceback__)), error)[-8000:],
         "method": method,
+        "lines": error.lines if isinstance(error, loading.LoadError) else [],
     }
 
 

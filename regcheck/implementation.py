@@ -40,6 +40,18 @@ class Deviation:
         self.versions = {k: tuple(v) for k, v in versions.items()} if versions is not None else None
         self.witness = witness
 
+    def covers(self, dtype: str, versions: Mapping[str, str]) -> bool:
+        """Whether the deviation shows in `dtype` under these versions of packages."""
+        return (self.strata is None or dtype in self.strata) and versions_fit(self.versions, versions)
+
+
+def versions_fit(wanted: Mapping[str, Sequence[str]] | None, versions: Mapping[str, str]) -> bool:
+    """Whether each package's version begins with one of the prefixes that are wanted of it."""
+    return all(
+        any(versions.get(package, "").startswith(prefix) for prefix in prefixes)
+        for package, prefixes in (wanted or {}).items()
+    )
+
 
 class Implementation:
     """One layer of one library under test: a factory `config -> native object` and what it declares."""

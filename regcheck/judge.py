@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
+import itertools
 import time
 import zlib
 from dataclasses import dataclass, field
@@ -12,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 from hypothesis import HealthCheck, Phase
 
-from regcheck import shrink
 from regcheck.errors import WorkerError
 from regcheck.evaluate import CheckerError, Outcome, evaluate
 from regcheck.families import FAMILIES, WIDENING
 from regcheck.implementation import DTYPES
 from regcheck.property import Plan, Property
+from regcheck.recur import Finding, NotRecurring, Recurrence
 from regcheck.verdict import Cell, Verdict, Witness, number
 from regcheck.witness import witness_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from regcheck.case import Case
     from regcheck.host import Session
@@ -33,8 +32,10 @@ CELL_SECONDS = {"quick": 60.0, "default": 120.0, "thorough": 1200.0}
 MIN_EXAMPLES = 4
 # Laws whose cases come few at a time stop at so many batches of a dtype; `--examples` lifts this.
 MAX_EXAMPLES = {"quick": 3, "default": 10, "thorough": 200}
-SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40}
-HANG_SHRINK_SECONDS = 0.5
+# Configs that the factory refuses do not count. A dtype goes on until so many examples were refused, and so many more
+# for every one that was taken: a config that one example in four has, as one of four numbers of axes, is missed with
+# probability (3/4)^80 = 1e-10, counting out the first example of each batch of three, which is always the simplest.
+REFUSED, REFUSED_EACH = 120, 8
 HISTORY = 400
 
 
@@ -58,11 +59,17 @@ class Expected:
 
 @dataclass
 class Tally:
-    """What a cell has seen so far."""
+    """What a cell has seen so far.
+
+    `left_out` counts cases that were not judged. Those whose config was refused, in `refused` examples, do not count
+    towards the budget; the rest, and what was judged, is `spent` of it.
+    """
 
     cases: int = 0
     examples: int = 0
     left_out: int = 0
+    refused: int = 0
+    spent: int = 0
     ill_conditioned: int = 0
     peak: float = 0.0
     reasons: dict[str, int] = field(default_factory=dict)
@@ -74,20 +81,14 @@ class Tally:
         self.history = [*self.history[-HISTORY:], case]
         if outcome.unsupported is not None:
             self.left_out += max(1, case.count())
+            self.refused += outcome.refused
+            self.spent += 0 if outcome.refused else max(1, case.count())
             self.reasons[outcome.unsupported] = self.reasons.get(outcome.unsupported, 0) + 1
             return
         self.cases += outcome.cases
+        self.spent += outcome.cases
         self.ill_conditioned += outcome.ill_conditioned
         self.peak = max(self.peak, outcome.peak)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A failure that recurred: the smallest case, what was seen, and the calls that must come before."""
-
-    case: Case
-    outcome: Outcome
-    history: tuple[Case, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,34 @@ class Judgement:
     finding: Finding | None = None
 
 
+class _Quota:
+    """How much of one dtype is still to be judged."""
+
+    def __init__(self, tally: Tally, budget: int, most: int, law: Property) -> None:
+        self.tally, self.budget, self.law = tally, budget, law
+        self.most = law.examples or most
+        self.before = tally.spent, tally.examples, tally.refused
+
+    def _seen(self) -> tuple[int, int, int]:
+        """Cases, examples that were not refused, and those that were, since the beginning."""
+        spent, examples, before = self.before
+        refused = self.tally.refused - before
+        return self.tally.spent - spent, self.tally.examples - examples - refused, refused
+
+    def spent(self) -> bool:
+        """Whether enough was judged, or too much refused."""
+        cases, taken, refused = self._seen()
+        if taken >= self.most or refused >= REFUSED + REFUSED_EACH * taken:
+            return True
+        return self.law.examples is None and cases >= self.budget and taken >= min(MIN_EXAMPLES, self.budget)
+
+    def wants_more(self) -> bool:
+        """Whether another round of examples may show more; a statistical law has then seen its whole list."""
+        return not self.spent() and not (self.law.kind == "statistical" and self._seen()[1])
+
+
 class _Enough(BaseException):
     """Stop generating."""
-
-
-class NotRecurring(Exception):  # noqa: N818
-    """A failure that was seen once and not again."""
 
 
 class OutOfTime(Exception):  # noqa: N818
@@ -205,12 +228,14 @@ class CellJudge:
         return self._cell("failed", "; ".join(w for w in words if w), finding)
 
     def _hint(self, finding: Finding) -> str:
-        """The value of a convention, if there is one, with which the failing case holds."""
+        """The value of a convention that the law asks for, if there is one, with which the failing case holds."""
         if finding.outcome.fault is not None or finding.history:
             return ""
         for convention, values in FAMILIES[self.session.family].conventions.items():
+            if convention in WIDENING or convention not in finding.outcome.asked:
+                continue
             for value in values:
-                if convention in WIDENING or value == self.session.declared(convention):
+                if value == self.session.declared(convention):
                     continue
                 trial = {**self.prop.document, convention: value}
                 outcome = evaluate(self.prop, finding.case, self.session, trial)
@@ -227,108 +252,40 @@ class CellJudge:
             most = total if self.settings.examples else MAX_EXAMPLES[self.settings.profile]
             seen = self._generate(dtype, -(-total // len(dtypes)), most)
             if seen is not None:
-                recurred = self._recur(*seen)
-                return self._smallest(recurred, shrink_calls)
+                recurrence = Recurrence(self.prop, self.session)
+                recurred = recurrence.recur(*seen, self.tally.history[:-1])
+                return recurrence.smallest(recurred, shrink_calls)
         return None
 
     def _generate(self, dtype: str, budget: int, most: int) -> tuple[Case, Outcome] | None:
-        """Judge up to `most` batches of one dtype until the budget of cases is spent; the first that fails, or None."""
+        """Judge up to `most` batches of one dtype until the budget of cases is spent; the first that fails, or None.
+
+        Where the factory refuses some, another round of as many is generated.
+        """
         failing: list[tuple[Case, Outcome]] = []
-        before, examples = self.tally.cases + self.tally.left_out, self.tally.examples
-        fixed = self.prop.examples
+        quota = _Quota(self.tally, budget, most, self.prop)
 
         def visit(case: Case) -> None:
             outcome = evaluate(self.prop, case, self.session)
             self.tally.add(case, outcome)
             if outcome.violation is not None:
                 failing.append((case, outcome))
-                raise _Enough
-            seen = self.tally.cases + self.tally.left_out - before
-            count = self.tally.examples - examples
-            if count >= (fixed or most) or (fixed is None and seen >= budget and count >= min(MIN_EXAMPLES, budget)):
+            if outcome.violation is not None or quota.spent():
                 raise _Enough
             if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
                 raise OutOfTime
 
-        seed = self._seed(dtype)
-        plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
-        _generate_cases(self.prop.cases(plan), visit, fixed or most, seed)
+        for again in itertools.count():
+            refused, seed = self.tally.refused, self._seed(dtype, again)
+            plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
+            _generate_cases(self.prop.cases(plan), visit, quota.most, seed)
+            if failing or self.tally.refused == refused or not quota.wants_more():
+                break
         return failing[0] if failing else None
 
-    def _seed(self, dtype: str) -> int:
-        text = f"{self.settings.seed}/{self.about['name']}/{self.prop.id}/{dtype}"
+    def _seed(self, dtype: str, number: int = 0) -> int:
+        text = f"{self.settings.seed}/{self.about['name']}/{self.prop.id}/{dtype}" + (f"/{number}" if number else "")
         return zlib.crc32(text.encode()) | (self.settings.seed & 0xFFFFFFFF) << 32
-
-    # --- making a failure recur
-
-    def _recur(self, case: Case, outcome: Outcome) -> Finding:
-        """The failure again on a fresh worker: alone, else in its batch, else after the whole sequence of calls."""
-        if self.prop.kind == "statistical" and outcome.fault is None:
-            return self._recur_independently(case)
-        index = outcome.violation.index if outcome.violation else {}
-        single = shrink.alone(case, index)
-        for candidate in [case] if single is case else [single, case]:
-            again = self._once_more(candidate, outcome)
-            if again.same_kind(outcome):
-                return Finding(candidate, again)
-        self.session.renew()
-        history = tuple(self.tally.history[:-1])
-        for earlier in history:
-            evaluate(self.prop, earlier, self.session)
-        again = evaluate(self.prop, case, self.session)
-        if again.violation is None:
-            violation = outcome.violation
-            msg = (
-                f"a failure did not recur: expected {violation.expected}, saw {violation.observed}" if violation else ""
-            )
-            raise NotRecurring(msg)
-        return Finding(case, again, history)
-
-    def _recur_independently(self, case: Case) -> Finding:
-        self.session.renew()
-        seed = (int(case.values.get("seed", 0)) + 0x9E3779B9) & 0xFFFFFFFF
-        fresh = dataclasses.replace(case, values={**case.values, "seed": seed, "confirming": True})
-        again = evaluate(self.prop, fresh, self.session)
-        if again.violation is None:
-            msg = "a statistical failure was not confirmed by a second, independent test"
-            raise NotRecurring(msg)
-        return Finding(fresh, again)
-
-    def _smallest(self, finding: Finding, calls: int | None) -> Finding:
-        if finding.history or (self.prop.kind == "statistical" and finding.outcome.fault is None):
-            return finding
-        outcome = finding.outcome
-        kind = outcome.fault.kind if outcome.fault else "value"
-
-        def fails(case: Case) -> bool:
-            return evaluate(self.prop, case, self.session).same_kind(outcome)
-
-        with self._impatient(outcome):
-            small = shrink.shrink(finding.case, fails, min(SHRINK_CALLS[kind], calls or SHRINK_CALLS[kind]))
-        # A cut that a shorter time limit, or a worn worker, made look like a failure is not reported.
-        for case in (small, finding.case):
-            self.session.renew()
-            last = evaluate(self.prop, case, self.session)
-            if last.same_kind(outcome):
-                return Finding(case, last)
-        msg = f"a failure did not recur: {outcome.violation.observed if outcome.violation else ''}"
-        raise NotRecurring(msg)
-
-    def _once_more(self, case: Case, outcome: Outcome) -> Outcome:
-        """The case again on a fresh worker; a hang is confirmed with the full limit only when it is smallest."""
-        self.session.renew()
-        with self._impatient(outcome):
-            return evaluate(self.prop, case, self.session)
-
-    @contextlib.contextmanager
-    def _impatient(self, outcome: Outcome) -> Iterator[None]:
-        patience = self.session.timeout
-        if outcome.fault is not None and outcome.fault.kind == "hung":
-            self.session.timeout = min(patience, HANG_SHRINK_SECONDS)
-        try:
-            yield
-        finally:
-            self.session.timeout = patience
 
     # --- the record
 

@@ -21,6 +21,7 @@ from regcheck.case import Case
 from regcheck.errors import UsageError, WorkerError
 from regcheck.families import PenaltyConfig
 from regcheck.host import CALL_SECONDS, Session
+from regcheck.implementation import versions_fit
 from regcheck.judge import CellJudge, Expected, Judgement, Settings
 from regcheck.processes import Server
 from regcheck.property import Evidence, Layers, Plan, Property, prop, within
@@ -153,17 +154,10 @@ def _witnesses(about: dict[str, Any]) -> tuple[dict[str, Case], str]:
 
 def _expected(name: str, about: dict[str, Any], versions: dict[str, str], witnesses: dict[str, Any]) -> Expected | None:
     deviation = about["deviations"].get(name)
-    if deviation is None or not _versions_fit(deviation["versions"], versions):
+    if deviation is None or not versions_fit(deviation["versions"], versions):
         return None
     strata = tuple(deviation["strata"]) if deviation["strata"] is not None else None
     return Expected(deviation["reason"], strata, witnesses.get(name))
-
-
-def _versions_fit(wanted: dict[str, list[str]] | None, versions: dict[str, str]) -> bool:
-    return all(
-        any(versions.get(package, "").startswith(prefix) for prefix in prefixes)
-        for package, prefixes in (wanted or {}).items()
-    )
 
 
 def main() -> None:

@@ -15,10 +15,11 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from regcheck.families import FAMILIES
 from regcheck.implementation import Implementation, Unsupported, implementation_of, implementations_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import ModuleType
 
     from regcheck.layer import Layer
@@ -27,7 +28,11 @@ ADAPTERS: dict[str, str] = {}
 
 
 class LoadError(Exception):
-    """A target that cannot be loaded; the message is one sentence for the user."""
+    """A target that cannot be loaded; the message is one sentence for the user, `lines` what it asks to write."""
+
+    def __init__(self, message: str, lines: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.lines = list(lines)
 
 
 def load(source: dict[str, Any]) -> dict[str, Implementation]:
@@ -105,8 +110,8 @@ def _bare(path: str, family: str | None, cls: type | None = None) -> Implementat
         raise LoadError(msg)
     try:
         found: Implementation = bare.infer(cls, family)
-    except ValueError as error:
-        raise LoadError(str(error)) from error
+    except bare.NotInferredError as error:
+        raise LoadError(str(error), error.lines) from error
     return found
 
 
@@ -187,7 +192,8 @@ def prepare(names: list[str]) -> None:
 
 def describe(attribute: str, implementation: Implementation, samples: list[Any]) -> dict[str, Any]:
     """What the judge needs to know of an implementation, as plain data."""
-    framework = adapter = implementation.framework
+    framework = implementation.framework
+    adapter = framework if framework in ADAPTERS else None  # any other is a label
     for config in samples:
         with contextlib.suppress(Exception):
             # A factory that raises here raises in its cells too, where it is judged.
@@ -195,8 +201,6 @@ def describe(attribute: str, implementation: Implementation, samples: list[Any])
             break
     if framework is None:
         framework = {"plain": "numpy"}.get(adapter or "plain", adapter)
-    with contextlib.suppress(LoadError):
-        defaults = dict(getattr(_adapter(adapter or "plain"), "DEFAULTS", {}))
     return {
         "attribute": attribute,
         "name": implementation.name,
@@ -205,7 +209,7 @@ def describe(attribute: str, implementation: Implementation, samples: list[Any])
         # A plain object that uses a framework lives where that framework has been imported.
         "adapter": framework if framework in ADAPTERS else adapter or "plain",
         "declares": implementation.declares,
-        "defaults": defaults,
+        "defaults": _defaults(adapter or "plain", implementation),
         "dtypes": implementation.dtypes,
         "deviations": {
             k: {"reason": d.reason, "strata": d.strata, "versions": d.versions, "witness": d.witness}
@@ -213,6 +217,13 @@ def describe(attribute: str, implementation: Implementation, samples: list[Any])
         },
         "folder": _folder(implementation),
     }
+
+
+def _defaults(adapter: str, implementation: Implementation) -> dict[str, str]:
+    """What the adapter says of its framework, where the family knows the convention and the author said nothing."""
+    known = set(FAMILIES[implementation.family].conventions) - set(implementation.declares)
+    said: dict[str, str] = getattr(_adapter(adapter), "DEFAULTS", {})
+    return {convention: value for convention, value in said.items() if convention in known}
 
 
 def _folder(implementation: Implementation) -> str | None:

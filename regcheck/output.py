@@ -45,11 +45,12 @@ def rendered(to: Console, pieces: Iterable[RenderableType]) -> str:
     return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
-def say(sentence: str) -> None:
-    """One sentence on standard error."""
+def say(sentence: str, lines: Iterable[str] = ()) -> None:
+    """One sentence on standard error, and the lines of code that it announces."""
     from regcheck.report.plain import one_line  # noqa: PLC0415
 
-    click.echo(f"regcheck: {one_line(sentence)}", err=True)
+    for line in (f"regcheck: {one_line(sentence)}", *map(one_line, lines)):
+        click.echo(line, err=True)
 
 
 def abandon() -> None:

@@ -76,8 +76,7 @@ def _target(text: str, family: str | None) -> Target:
         if not Path(path).is_file():
             msg = f"There is no file {path!r}. Expected a Python file with marked factories. Check the path."
             raise UsageError(msg)
-        source = {"kind": "file", "path": str(Path(path).resolve())}
-        return Target(text, {**source, "attribute": attribute} if attribute else source)
+        return Target(text, _source({"kind": "file", "path": str(Path(path).resolve())}, attribute, family))
     module, _, attribute = text.partition(":")
     if not all(part.isidentifier() for part in module.split(".")) or (attribute and not attribute.isidentifier()):
         msg = (
@@ -85,12 +84,12 @@ def _target(text: str, family: str | None) -> Target:
             "package.module:Class. See `regcheck verify --help`."
         )
         raise UsageError(msg)
-    found: dict[str, Any] = {"kind": "module", "name": module}
-    if attribute:
-        found["attribute"] = attribute
-    if family:
-        found["family"] = family
-    return Target(text, found)
+    return Target(text, _source({"kind": "module", "name": module}, attribute, family))
+
+
+def _source(place: dict[str, Any], attribute: str, family: str | None) -> dict[str, Any]:
+    """A place, what to take there, and the family that a bare class claims to be."""
+    return place | ({"attribute": attribute} if attribute else {}) | ({"family": family} if family else {})
 
 
 def select(request: Request, properties: Mapping[str, Property]) -> list[Property]:

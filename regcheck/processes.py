@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import fcntl
 import json
 import os
 import selectors
@@ -20,6 +21,8 @@ from regcheck.errors import WorkerError
 
 START_SECONDS = 120.0
 OUTPUT_TAIL = 4096
+PIPE, READ = 1 << 18, 1 << 16  # bytes of a pipe, and of a read from it; larger ones leave the cache and take longer
+READS = 16  # between two looks at the clock: a layer may print faster than we read
 # One thread, quiet start, no GPU: set before a framework is imported.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -126,7 +129,7 @@ class Server:
     def worker(self) -> Worker:
         """Fork a fresh worker."""
         ours, theirs = socket.socketpair()
-        read_end, write_end = os.pipe()
+        read_end, write_end = _pipe()
         try:
             socket.send_fds(self.control, [b'{"fork": true}'], [theirs.fileno(), write_end])
             pid = self._line()["pid"]
@@ -164,6 +167,15 @@ def _spawn(command: list[str], control: int) -> subprocess.Popen[bytes]:
     )
 
 
+def _pipe() -> tuple[int, int]:
+    """A pipe with as much room as can be had: a layer that prints much waits for us less often."""
+    ends = os.pipe()
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with contextlib.suppress(OSError):  # the user's pipes have used up their share: the usual size will do
+            fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, PIPE)
+    return ends
+
+
 def _path() -> list[str]:
     """Where a worker finds the user's own modules: the working folder and PYTHONPATH, after everything else."""
     extra = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -177,6 +189,8 @@ class Worker:
         self.server, self.pid, self.sock, self.output = server, pid, sock, output
         self.alive = True
         self.printed = 0
+        self.draining = 0.0  # seconds of the call that went into reading what the layer printed
+        self.buffer = memoryview(bytearray(READ))
         self.tail: collections.deque[bytes] = collections.deque(maxlen=8)
         self.selector = selectors.DefaultSelector()
         self.selector.register(sock, selectors.EVENT_READ)
@@ -186,7 +200,7 @@ class Worker:
 
     def ask(self, message: dict[str, Any], timeout: float) -> dict[str, Any]:
         """The reply to `message` within `timeout` seconds. Raises Died, Hung or wire.BrokenFrame."""
-        self.printed = 0
+        self.printed, self.draining = 0, 0.0
         deadline = time.monotonic() + timeout
         try:
             self._send(memoryview(wire.pack(message)), deadline)
@@ -225,28 +239,35 @@ class Worker:
         return data
 
     def _wait(self, deadline: float) -> None:
-        """Until the socket is ready; what the layer prints meanwhile is drained."""
+        """Until the socket is ready; what the layer prints meanwhile is drained, which is not the layer's time."""
         while True:
-            events = self.selector.select(max(0.0, deadline - time.monotonic()))
-            if not events and time.monotonic() >= deadline:
-                raise Hung
-            ready = [key.fileobj for key, _ in events]
-            if self.output in ready and not self._drain():
-                self.selector.unregister(self.output)
+            left = deadline + self.draining - time.monotonic()
+            ready = [key.fileobj for key, _ in self.selector.select(max(0.0, left))]
+            if self.output in ready:
+                self._drain_timed()
             if self.sock in ready:
                 return
+            if left <= 0:
+                raise Hung
+
+    def _drain_timed(self) -> None:
+        began = time.monotonic()
+        if not self._drain():
+            self.selector.unregister(self.output)
+        self.draining += time.monotonic() - began
 
     def _drain(self) -> bool:
-        """Read what was printed; False when the layer closed its end."""
-        while True:
+        """Read what was printed, at most some pipes full; False when the layer closed its end."""
+        for _ in range(READS):
             try:
-                got = os.read(self.output, 65536)
+                got = os.readv(self.output, [self.buffer])
             except BlockingIOError:
                 return True
             if not got:
                 return False
-            self.printed += len(got)
-            self.tail.append(got[-OUTPUT_TAIL:])
+            self.printed += got
+            self.tail.append(bytes(self.buffer[max(0, got - OUTPUT_TAIL) : got]))
+        return True
 
     def text(self) -> str:
         """The last of what the layer printed."""

@@ -178,7 +178,8 @@ def within(  # noqa: PLR0913
     obs = np.asarray(observed).astype(exp.dtype)
     with np.errstate(all="ignore"):
         error = np.abs(obs - exp) / bound
-        error = np.where((obs == exp) | (np.isnan(obs) & np.isnan(exp)) | _overflowed(observed, exp, bound), 0.0, error)
+        # Infinities too, whose difference is NaN; NaN equals nothing.
+        error = np.where((obs == exp) | _overflowed(observed, exp, bound), 0.0, error)
     error = np.where(np.isnan(error), np.inf, error).astype(np.float64)
     left = 0
     if judged is not None:
@@ -198,13 +199,19 @@ def _overflowed(observed: Array, expected: Array, bound: Array | float) -> Array
     return np.asarray(beyond & (observed == np.copysign(np.inf, expected)))
 
 
-def same_bits(observed: Array, expected: Array, *, dims: tuple[str, ...] = (), what: str = "") -> Evidence:
-    """Evidence that two arrays are equal bit by bit (NaN equals the same NaN, −0 differs from 0)."""
+def same_bits(
+    observed: Array, expected: Array, *, dims: tuple[str, ...] = (), what: str = "", nan: bool = False
+) -> Evidence:
+    """Evidence that two arrays are equal bit by bit; −0 differs from 0, and NaN fails.
+
+    With `nan`, NaN equals the same NaN: for laws of repetition, which do not ask what is repeated.
+    """
     if np.shape(observed) != np.shape(expected) or observed.dtype != expected.dtype:
         return _shape_evidence(observed, expected, what)
     unsigned = np.dtype(f"u{expected.dtype.itemsize}")
     equal = np.ascontiguousarray(observed).view(unsigned) == np.ascontiguousarray(expected).view(unsigned)
-    return holds(equal.reshape(expected.shape), expected, observed, dims=dims, what=what)
+    same = equal.reshape(expected.shape) & (nan | (observed == observed))  # noqa: PLR0124  (NaN differs from itself)
+    return holds(same, expected, observed, dims=dims, what=what)
 
 
 def holds(

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from regcheck.case import Case
-    from regcheck.judge import Finding
     from regcheck.property import Property
+    from regcheck.recur import Finding
 
 FORMAT = 1
 FOLDER = ".regcheck"

@@ -2,157 +2,28 @@
 
 from __future__ import annotations
 
-import collections
-import contextlib
-import json
 import os
-import queue
 import secrets
-import subprocess
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from regcheck import __version__, files, machine, registry
+from regcheck.court import Court, OwnCourt
 from regcheck.errors import UsageError
 from regcheck.plan import Request, Target, check_deviations, named_apart, select, targets_of
 from regcheck.report import records
 from regcheck.verdict import Cell, Report, summarise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from regcheck.property import Property
 
 Progress = "Callable[[str, Cell | None, int, int], None]"
 SAVE_SECONDS = 2.0
-
-
-class Judge:
-    """A judge process: one unit at a time."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "regcheck.judging"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            start_new_session=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        )
-
-    def events(self, unit: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Send a unit; yield its events up to "done". An ended process gives an "internal" event."""
-        if self.process.stdin is None or self.process.stdout is None:
-            return
-        try:
-            self.process.stdin.write(json.dumps(unit) + "\n")
-            self.process.stdin.flush()
-            for line in self.process.stdout:
-                event = json.loads(line)
-                yield event
-                if event["event"] == "done":
-                    return
-        except (OSError, ValueError) as error:
-            yield {"event": "internal", "message": f"the judge process broke: {error}"}
-            return
-        yield {"event": "internal", "message": f"the judge process ended with status {self.process.wait()}"}
-
-    def close(self, *, kill: bool = False) -> None:
-        """End the process."""
-        if kill:
-            self.process.kill()
-        elif self.process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            with contextlib.suppress(OSError, ValueError):
-                if pipe is not None:
-                    pipe.close()
-
-
-class Court:
-    """Some judges that share a list of units; neighbours in it tend to go to the same judge."""
-
-    def __init__(self, jobs: int) -> None:
-        self.judges = [Judge() for _ in range(jobs)]
-        self.closed = False
-        self.lock = threading.Lock()
-        self.threads: list[threading.Thread] = []
-
-    def run(self, units: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """Yield (unit, event) as they come."""
-        todo = collections.deque(units)
-        seen: queue.Queue[tuple[dict[str, Any], dict[str, Any]] | None] = queue.Queue()
-
-        def work(position: int) -> None:
-            while True:
-                with self.lock:
-                    if self.closed or not todo:
-                        break
-                    # One judge starts from each end, so each imports as few frameworks as can be.
-                    unit = todo.popleft() if position % 2 == 0 else todo.pop()
-                for event in self.judges[position].events(unit):
-                    seen.put((unit, event))
-                with self.lock:
-                    if not self.closed and self.judges[position].process.poll() is not None:
-                        self.judges[position].close()
-                        self.judges[position] = Judge()
-            seen.put(None)
-
-        self.threads = [threading.Thread(target=work, args=(i,), daemon=True) for i in range(len(self.judges))]
-        for thread in self.threads:
-            thread.start()
-        running = len(self.threads)
-        while running:
-            item = seen.get()
-            if item is None:
-                running -= 1
-            else:
-                yield item
-
-    def close(self, *, kill: bool = False) -> None:
-        """End the judges."""
-        # Under the lock: a judge that is ended here is not taken for one that broke, and replaced.
-        with self.lock:
-            self.closed = True
-        if kill:
-            for judge in self.judges:
-                judge.process.kill()
-        for thread in self.threads:
-            thread.join(15)
-        for judge in self.judges:
-            judge.close(kill=kill)
-
-
-class OwnCourt:
-    """Judges in this very process, for a debugger."""
-
-    def run(self, units: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-        """Yield (unit, event) as they come."""
-        from regcheck.judging import Judging  # noqa: PLC0415  (brings Hypothesis)
-
-        events: list[dict[str, Any]] = []
-        judging = Judging(events.append)
-        try:
-            for unit in units:
-                events.clear()
-                judging.answer(unit)
-                yield from ((unit, event) for event in events)
-        finally:
-            judging.close()
-
-    def close(self, *, kill: bool = False) -> None:
-        """Nothing is left to end."""
 
 
 class Run:
@@ -243,15 +114,15 @@ class Run:
             target = by_label[unit["label"]]
             self.environments[unit["environment"]].update(event["versions"])
             if "error" in event["reply"]:
-                self._take_broken(target, event["reply"]["error"]["message"])
+                self._take_broken(target, event["reply"]["error"])
                 return
             for about in event["reply"]["result"]["implementations"]:
                 found[unit["environment"]].append((target, about))
 
-    def _take_broken(self, target: Target, message: str) -> None:
+    def _take_broken(self, target: Target, error: dict[str, Any]) -> None:
         if not target.stock:
-            raise UsageError(message)
-        self.problems.append(f"plug-in {target.label}: {message}")
+            raise UsageError(error["message"], error.get("lines", ()))
+        self.problems.append(f"plug-in {target.label}: {error['message']}")
 
     def _unit(
         self, target: Target, about: dict[str, Any], python: str, environment: int, laws: list[Property]

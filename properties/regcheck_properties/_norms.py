@@ -111,8 +111,8 @@ def judge(observed: Array, want: Expected, what: str = "y") -> list[Evidence]:
     found = [within(observed, want.y, want.bound, dims=want.dims, what=what, judged=want.judged)]
     if not want.judged.all():
         lost = want.held & ~want.judged
-        inside = np.where(lost, observed, want.y)
-        found.append(within(inside, want.y, want.limit, dims=want.dims, what=f"{what}, ill-conditioned"))
+        seen, wanted = (np.where(lost, values, 0) for values in (observed, want.y))
+        found.append(within(seen, wanted, want.limit, dims=want.dims, what=f"{what}, ill-conditioned"))
     return found
 
 

@@ -128,9 +128,11 @@ def results(calls: Iterable[Call]) -> dict[str, Array]:
 
 
 def equal(observed: dict[str, Array], expected: dict[str, Array], when: str) -> list[Evidence]:
-    """Evidence that results are the same, bit by bit."""
+    """Evidence that results are the same, bit by bit; what they are is for other laws."""
     return [
-        same_bits(observed[name], array, what=f"{name} {when}") for name, array in expected.items() if name in observed
+        same_bits(observed[name], array, what=f"{name} {when}", nan=True)
+        for name, array in expected.items()
+        if name in observed
     ]
 
 
@@ -261,7 +263,7 @@ def backward_repeatable(layers: Layers, case: Case) -> list[Evidence]:
         return []
     layer = prepared(layers, case)
     if method_of(layers) == "value":
-        return [same_bits(layer.gradient(case["w"]), layer.gradient(case["w"]), what="gradient")]
+        return [same_bits(layer.gradient(case["w"]), layer.gradient(case["w"]), what="gradient", nan=True)]
     layer.forward(case["x"], training=bool(case.values["training"]))
     first = layer.backward(case["cotangent"])
     return equal(layer.backward(case["cotangent"]), first, "of the second backward")

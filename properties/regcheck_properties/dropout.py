@@ -124,7 +124,8 @@ def inference_identity(layers: Layers, case: Case) -> Evidence:
     """In inference dropout returns its input bit by bit, after training calls too."""
     layer = fresh(layers, case)
     layer.forward(case["x"], training=True)
-    return same_bits(layer.forward(case["x"], training=False), case["x"], dims=case.dims["x"], what="x′ in inference")
+    y = layer.forward(case["x"], training=False)
+    return same_bits(y, case["x"], dims=case.dims["x"], what="x′ in inference", nan=True)
 
 
 @prop(

@@ -1,6 +1,8 @@
 """Plain protocol objects: NumPy arrays in, NumPy arrays out, no framework.
 
-Nothing is converted on the way: a result that is no array is the layer's fault, and is reported as one.
+Nothing is converted on the way: a result that is no array is the layer's fault, and is reported as one. A layer that
+declares `layout="channels_last"` gets views with the channels last, so that what it does to its input, and a result
+that is a view of it, stay visible.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regcheck.adapters import _names
 from regcheck.layer import Array, Arrays, Layer, Missing, WrongReturn
 
 if TYPE_CHECKING:
@@ -47,15 +50,26 @@ def adapt(native: object, implementation: Implementation, config: Any, dtype: st
         raise TypeError(msg)
     offers = {name: _FORWARDERS[name] for name in METHODS if callable(getattr(native, name, None))}
     kind = type("PlainLayer", (_Plain,), offers)
-    layer: Layer = kind(native, implementation.names, dtype)
+    last = _names.channel_axis_last(implementation.family, implementation.layout, "channels_first")
+    layer: Layer = kind(native, implementation.names, dtype, last)
     return layer
+
+
+def _moved(x: Array, *, last: bool) -> Array:
+    """(N, C, *spatial) as a view (N, *spatial, C) if `last`."""
+    return np.moveaxis(x, 1, -1) if last and x.ndim > 2 else x
+
+
+def _moved_back(y: Array, *, last: bool) -> Array:
+    """(N, *spatial, C) as a view (N, C, *spatial) if `last`."""
+    return np.moveaxis(y, -1, 1) if last and y.ndim > 2 else y
 
 
 class _Plain(Layer):
     """Parameters and state; `adapt` adds the methods that the native object has."""
 
-    def __init__(self, native: Any, names: Mapping[str, str], dtype: str) -> None:
-        self.native = native
+    def __init__(self, native: Any, names: Mapping[str, str], dtype: str, last: bool) -> None:  # noqa: FBT001
+        self.native, self.last = native, last  # `last`: whether it wants (N, *spatial, C)
         self.names = dict(names)
         self.canonical = {own: name for name, own in names.items()}
         self.dtype = dtype
@@ -106,13 +120,15 @@ class _Plain(Layer):
             own[keys[name]] = np.array(value)
 
     def _forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
-        return _array("forward", self.native.forward(x, training), scalar=x.ndim == 0)
+        y = self.native.forward(_moved(x, last=self.last), training)
+        return _moved_back(_array("forward", y, scalar=x.ndim == 0), last=self.last)
 
     def _backward(self, cotangent: Array) -> Arrays:
-        found: object = self.native.backward(cotangent)
+        found: object = self.native.backward(_moved(cotangent, last=self.last))
         if not isinstance(found, dict) or "x" not in found:
             raise WrongReturn(_wrong("backward", 'a dict {"x": dx, ...}', found))
-        return {self._name(k): _array(f"backward()[{k!r}]", v, scalar=True) for k, v in found.items()}
+        gradients = {self._name(k): _array(f"backward()[{k!r}]", v, scalar=True) for k, v in found.items()}
+        return {**gradients, "x": _moved_back(gradients["x"], last=self.last)}
 
     def _seed(self, value: int) -> None:
         self.native.seed(value)

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 with contextlib.suppress(ImportError):  # another version may keep it elsewhere
     importlib.import_module("torch.fx.experimental.symbolic_shapes")
 
-# torch.nn.functional.dropout multiplies by the mask (0·∞ is NaN) and draws from the process' generator.
-DEFAULTS: dict[str, str] = {"dropped_nonfinite": "nan", "random_stream": "process"}
+# functional.dropout multiplies x by the mask, so 0·∞ is NaN (aten/src/ATen/native/Dropout.cpp, `input.mul(noise)`); the
+# mask is drawn in the order of x's memory (`at::empty_like(input).bernoulli_`), from the process' default generator.
+DEFAULTS: dict[str, str] = {"dropped_nonfinite": "nan", "mask_order": "memory", "random_stream": "process"}
 
 
 def versions() -> dict[str, str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 KIND = "performance"
 CONFIDENCE = 0.95
-Status = Literal["measured", "void", "not-applicable"]
+Status = Literal["measured", "deviates", "void", "not-applicable"]
 REMEDY = "Run `regcheck bench --json FILE` to write one."
 
 
@@ -48,7 +48,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     `cpu_share` is the processor time of the process over the wall time while the row was timed: less than 1 says that
     the machine did other things (or the layer slept), more that there were more threads than one. `deviations` are the
-    properties from which the implementation declared to deviate: a void row of one that did is no surprise.
+    properties from which the implementation declared to deviate; a row whose result is wrong `deviates` if one of
+    them, of the row's family and dtype, was declared, and is void otherwise.
     """
 
     implementation: str

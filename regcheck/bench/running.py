@@ -97,10 +97,10 @@ class Bench:
                 self.runs.append(TargetRun(target, _orders(target, orders), self._tell))
         self._save(complete=False)  # an output that cannot be written is told at once
         complete = self._measure(timeout)
-        broken = [one.failed for one in self.runs if one.failed and not one.target.stock]
+        broken = [one for one in self.runs if one.failed and not one.target.stock]
         report = self._save(complete=complete and not broken)
         if broken:
-            raise UsageError(broken[0])
+            raise UsageError(broken[0].failed, broken[0].lines)
         return report
 
     def _measure(self, timeout: float) -> bool:

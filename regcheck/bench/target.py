@@ -26,6 +26,7 @@ class TargetRun:
         self.sizes: dict[str, int] = {}
         self.left_out: list[str] = []
         self.failed = ""
+        self.lines: list[str] = []  # that `failed` asks to write
         self.interrupted = False
         self._process: Measuring | None = None
         self._started: int | None = None
@@ -65,7 +66,7 @@ class TargetRun:
     def _take(self, event: dict[str, Any]) -> None:
         kind = event["event"]
         if kind == "failed":
-            self.failed = event["message"]
+            self.failed, self.lines = event["message"], event["lines"]
         elif kind == "started":
             self._started = event["number"]
         elif kind == "planned" and not self.loaded:

@@ -77,6 +77,13 @@ class Outcome:
         self.error = max(self.error, error)
         self.fields["error_over_bound"] = as_number(self.error)
 
+    def declared(self) -> str:
+        """Why a wrong result is none: the reasons of deviations from laws of the family, in this dtype; or empty."""
+        implementation, versions = self.ordered.implementation, loading.versions()
+        own = [d for law, d in implementation.deviations.items() if law.partition(".")[0] == implementation.family]
+        reasons = [d.reason for d in own if d.covers(self.fields.get("dtype", ""), versions)]
+        return "; ".join(dict.fromkeys(reasons))
+
 
 class BenchWorker:
     """One target's implementations and the references that they are compared with."""
@@ -90,7 +97,7 @@ class BenchWorker:
         try:
             found = loading.load(orders["source"])
         except loading.LoadError as error:
-            self.tell("failed", message=str(error))
+            self.tell("failed", message=str(error), lines=error.lines)
             pytest.exit("the target cannot be loaded", 0)
         self.references = [found for source in orders["references"] for found in _references(source)]
         chosen = [i for i in found.values() if orders["family"] in (None, i.family)]
@@ -129,7 +136,8 @@ class BenchWorker:
         except Unsupported as error:
             status, reason = "not-applicable", str(error)
         except Wrong as error:
-            status, reason = "void", str(error)
+            declared = outcome.declared()
+            status, reason = ("deviates", f"declared: {declared}; {error}") if declared else ("void", str(error))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  (whatever a layer raises is data)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HEAD = ("size", "pass", "implementation", "problem", "median", "95 %", "moved", "of copy", "× reference", "error/bound")
 LEFT = ("size", "pass", "implementation", "problem")
-STYLES = {"measured": "", "void": "red", "not-applicable": "dim"}
+STYLES = {"measured": "", "deviates": "yellow", "void": "red", "not-applicable": "dim"}
 DISTURBED, THREADED = 0.9, 1.1  # processor time over wall time
 UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9))
 READING = """
@@ -34,7 +34,8 @@ READING = """
   NumPy's stock implementations that takes the same problem and is right.
 - *of copy*: bytes moved in the median time over the copy bandwidth; beyond 100 % the data stayed in a cache.
 - *error/bound*: the largest error of the results that were checked, before and after the timing, in units of the
-  largest error of a correct implementation. A result beyond 1 makes the row *void*: its time is not given.
+  largest error of a correct implementation. A result beyond 1 makes the row *void*: its time is not given. The
+  row *deviates* instead, likewise without a time, where the implementation declared a deviation of that family.
 - †: less than 90 % of a processor was had while the row was timed, so the machine was busy and the times are too
   long. ‡: more than 110 %, so there was more than one thread.
 """.strip()
@@ -72,7 +73,7 @@ def _grid(rows: list[Row]) -> Table:
 
 def summary(report: BenchReport) -> str:
     """How many rows there are of each kind."""
-    counts = {word: sum(row.status == word for row in report.rows) for word in ("measured", "void", "not-applicable")}
+    counts = {word: sum(row.status == word for row in report.rows) for word in STYLES}
     text = ", ".join(f"{count} {word.replace('-', ' ')}" for word, count in counts.items())
     return text if report.complete else f"{text}; interrupted, incomplete"
 

@@ -28,10 +28,6 @@ STOCK_CLASSES = {
     "torch.nn:Dropout": "dropout",
 }
 
-# functional.dropout multiplies x by the mask, so 0·∞ is NaN (aten/src/ATen/native/Dropout.cpp, `input.mul(noise)`); the
-# mask is drawn in the order of x's memory (`at::empty_like(input).bernoulli_`), from the process' default generator.
-_DROPOUT = {"dropped_nonfinite": "nan", "mask_order": "memory", "random_stream": "process"}
-
 # functional._verify_batch_size: "Expected more than 1 value per channel when training, got input size …". The running
 # variance is the document's: "the value stored in the moving average of the variance is calculated via the unbiased
 # estimator" (nn.BatchNorm1d). compute_dtype stays undeclared: half input is summed in float32, but the mean is rounded
@@ -92,7 +88,7 @@ def elastic_net(config: PenaltyConfig) -> Callable[[Tensor], Tensor]:
     return lambda w: config.l1 * w.abs().sum() + config.l2 * w.square().sum()
 
 
-@implements("dropout", name="torch.Dropout", framework="torch", declares=_DROPOUT)
+@implements("dropout", name="torch.Dropout", framework="torch")
 def dropout(config: DropoutConfig) -> Module:
     """nn.Dropout."""
     import torch  # noqa: PLC0415
@@ -100,7 +96,7 @@ def dropout(config: DropoutConfig) -> Module:
     return torch.nn.Dropout(config.rate)
 
 
-@implements("dropout", name="torch.functional.dropout", framework="torch", declares=_DROPOUT)
+@implements("dropout", name="torch.functional.dropout", framework="torch")
 def functional_dropout(config: DropoutConfig) -> Callable[[Tensor, bool], Tensor]:
     """nn.functional.dropout."""
     import torch  # noqa: PLC0415

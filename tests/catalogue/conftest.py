@@ -55,6 +55,12 @@ def verdict():
     return judged
 
 
+@pytest.fixture
+def session():
+    """A function (factory, family, declares) -> a session with its layers."""
+    return LocalSession
+
+
 def smaller(case):
     """Cases that a failing `case` may be cut down to: short axes, one index of all axes, simple numbers."""
     alone = case

@@ -201,6 +201,30 @@ def refuses(_config: Any) -> Penalty:
     raise regcheck.Unsupported(msg)
 
 
+CALLED: list[int] = []
+
+
+@regcheck.implements("l2", name="first_call")
+def first_call(config: Any) -> Penalty:
+    """Gives 1 in the first call of a process, and 0 afterwards."""
+
+    class First(Penalty):
+        def value(self, w: Array) -> Any:
+            CALLED.append(w.size)
+            return w.dtype.type(len(CALLED) == 1)
+
+    return First(config)
+
+
+@regcheck.implements("l1", name="one_in_four")
+def one_in_four(config: Any) -> Penalty:
+    """Builds for the strength 4 alone."""
+    if config.l1 != 4:
+        msg = "only 4"
+        raise regcheck.Unsupported(msg)
+    return Penalty(config)
+
+
 @regcheck.implements("l1", name="raises")
 def raises(_config: Any) -> Penalty:
     """Raises in the factory."""

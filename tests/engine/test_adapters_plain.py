@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from regcheck.adapters import plain
-from regcheck.families import DropoutConfig
+from regcheck.families import BatchNormConfig, DropoutConfig
 from regcheck.implementation import Implementation
 from regcheck.layer import Array, Layer, Missing, WrongReturn
 
@@ -86,6 +86,53 @@ def test_parameters_and_state_read_are_copies() -> None:
 def test_arrays_pass_through_uncopied() -> None:
     x = np.ones((2, 3))
     assert adapt(Returning(x)).forward(x, training=False) is x
+
+
+class Looking:
+    """Keeps what it is given, and returns it; dγ has three axes of its own."""
+
+    def forward(self, x: Array, training: bool, /) -> Array:  # noqa: FBT001
+        self.x = x
+        return x
+
+    def backward(self, cotangent: Array) -> dict[str, Array]:
+        self.cotangent = cotangent
+        return {"x": cotangent, "scale": np.ones((2, 3, 4))}
+
+
+def adapt_norm(native: object, layout: str | None) -> Layer:
+    implementation = Implementation(lambda _: native, "batch_norm", name="mine", layout=layout)
+    return plain.adapt(native, implementation, BatchNormConfig(3, ndim=2), "float64")
+
+
+def test_a_layer_that_declares_channels_last_gets_and_gives_them_as_views() -> None:
+    native, x, cotangent = Looking(), np.arange(120.0).reshape(2, 3, 4, 5), -np.ones((2, 3, 4, 5))
+    layer = adapt_norm(native, "channels_last")
+    y = layer.forward(x, training=True)
+    gradients = layer.backward(cotangent)
+    assert native.x.shape == native.cotangent.shape == (2, 4, 5, 3)
+    assert native.x[1, 3, 4].tolist() == x[1, :, 3, 4].tolist()
+    assert y.tolist() == x.tolist()
+    assert gradients["x"].shape == x.shape
+    assert gradients["scale"].shape == (2, 3, 4)
+    assert all(np.shares_memory(*pair) for pair in ((native.x, x), (y, x), (gradients["x"], cotangent)))
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 3)])
+def test_without_spatial_axes_there_is_nothing_to_move(shape: tuple[int, ...]) -> None:
+    x = np.ones(shape)
+    assert adapt_norm(Looking(), "channels_last").forward(x, training=True) is x
+
+
+@pytest.mark.parametrize("layout", [None, "channels_first"])
+def test_plain_layers_are_channels_first_unless_they_say_otherwise(layout: str | None) -> None:
+    x = np.ones((2, 3, 4, 5))
+    assert adapt_norm(Looking(), layout).forward(x, training=True) is x
+
+
+def test_a_layout_means_nothing_to_a_family_without_a_channel_axis() -> None:
+    x = np.ones((2, 3, 4, 5))
+    assert adapt(Looking(), layout="channels_last").forward(x, training=True) is x
 
 
 def test_only_what_the_object_has_is_offered() -> None:

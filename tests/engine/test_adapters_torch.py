@@ -10,6 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from regcheck import loading  # noqa: E402
 from regcheck.adapters import torch as adapter  # noqa: E402
 from regcheck.families import (  # noqa: E402
     BatchNormConfig,
@@ -216,6 +217,29 @@ def test_seeding_replays_modules_with_generators_of_their_own() -> None:
     x = np.ones((2, 3), np.float32)
     draws = [(layer.seed(seed), layer.forward(x, training=True).tolist())[1] for seed in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
+
+
+def test_dropout_draws_in_the_order_of_memory_as_the_adapter_says_for_it() -> None:
+    layer = adapt(nn.Dropout(0.5), "dropout", DropoutConfig(0.5))
+    kept = []
+    for x in (np.ones((32, 48), np.float32), np.asfortranarray(np.ones((48, 32), np.float32))):
+        layer.seed(1)
+        kept.append(layer.forward(x, training=True) != 0)
+    assert adapter.DEFAULTS["mask_order"] == "memory"
+    assert (kept[0] == kept[1].T).all()
+
+
+def test_a_default_of_the_adapter_is_told_where_the_family_knows_it_and_the_author_said_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loading, "ADAPTERS", {"plain": "regcheck.adapters.plain", "torch": "regcheck.adapters.torch"})
+    told = []
+    for family, declares in (("dropout", {}), ("dropout", {"mask_order": "logical"}), ("layer_norm", {})):
+        implementation = Implementation(lambda _: nn.Dropout(0.5), family, name="x", declares=declares)
+        told.append(loading.describe("x", implementation, [DropoutConfig(0.5)])["defaults"])
+    assert told[0] == adapter.DEFAULTS
+    assert told[1] == {k: v for k, v in adapter.DEFAULTS.items() if k != "mask_order"}
+    assert told[2] == {}
 
 
 def test_a_function_gets_a_fresh_seed_each_call_and_replays() -> None:

@@ -21,6 +21,7 @@ from regcheck.bench.compare import compare
 from regcheck.bench.problems import PASSES, bytes_moved, candidates
 from regcheck.bench.records import loads
 from regcheck.errors import UsageError
+from regcheck.report import exit_code
 from regcheck.report.performance import duration, markdown, renderables
 
 LAYERS = """
@@ -152,6 +153,49 @@ def test_a_wrong_layer_has_no_time(report, name, timed, reason):
     assert row.status == "void"
     assert reason in row.reason
     assert row.timing is row.ratio is row.copy_share is None
+
+
+DEVIATING = """
+import regcheck
+from regcheck.numpy_layers.penalties import ElasticNet
+
+class Halved(ElasticNet):
+    def value(self, w):
+        return ElasticNet.value(self, w) / 2
+
+def declare(name, **deviations):
+    def make(config):
+        return Halved(config.l1, 0.0)
+    make.__name__, make.__module__ = name, __name__
+    laws = {law.replace("_", "."): deviation for law, deviation in deviations.items()}
+    globals()[name] = regcheck.implements("l1", deviations=laws)(make)
+
+declare("said", l1_value=regcheck.Deviation("gives half"))
+declare("said_of_half", l1_value=regcheck.Deviation("gives half", strata=("float16",)))
+declare("said_of_another_version", l1_value=regcheck.Deviation("gives half", versions={"numpy": ["0."]}))
+declare("said_of_something_else", common_finite=regcheck.Deviation("gives half"))
+"""
+
+
+def test_a_wrong_result_that_was_declared_deviates_and_is_no_error(tmp_path):
+    pytest.importorskip("pytest_benchmark")
+    (tmp_path / "layers.py").write_text(DEVIATING)
+    report = bench.run((str(tmp_path / "layers.py"),), sizes=("small",), seconds=0.01)
+    row = row_of(report, "said", "value")
+    assert row.status == "deviates"
+    assert row.reason.startswith("declared: gives half; value is wrong")
+    assert row.timing is None
+    assert {r.implementation: r.status for r in report.rows if r.timed == "value"} == {
+        "said": "deviates",
+        "said_of_half": "void",
+        "said_of_another_version": "void",
+        "said_of_something_else": "void",
+    }
+    assert exit_code.of_performance(report) == 1
+    alone = msgspec.structs.replace(report, rows=[r for r in report.rows if r.implementation == "said"])
+    assert exit_code.of_performance(alone) == 0
+    assert "1 deviates" in markdown(alone)
+    assert exit_code.of_performance(msgspec.structs.replace(alone, rows=[row])) == 0
 
 
 def test_what_a_layer_does_not_offer_is_not_applicable(report):

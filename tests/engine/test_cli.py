@@ -133,6 +133,41 @@ def test_a_file_that_cannot_be_loaded_is_one_sentence_and_exit_2(source, says, t
     assert len(err.splitlines()) == 1
 
 
+BARE = """
+    class Odd:
+        def __init__(self, eps, width): ...
+
+    Hostile = type("Odd\\x1b[31m\\n::error", (Odd,), {})
+"""
+
+
+@pytest.mark.parametrize("command", ["verify", "bench"])
+def test_a_class_that_cannot_be_inferred_is_told_with_the_lines_to_write(command, tmp_path):
+    path = tmp_path / "bare.py"
+    path.write_text(textwrap.dedent(BARE))
+    code, out, err = started(command, f"{path}:Odd", "--family", "layer_norm")
+    said, *lines = err.splitlines()
+    assert (code, out) == (2, "")
+    assert said.startswith("regcheck: Odd as layer_norm: cannot infer ")
+    assert lines[0].startswith("    from bare_")
+    assert lines[1:] == [
+        '    @regcheck.implements("layer_norm")',
+        "    def odd(config):",
+        "        return Odd(eps=config.eps, width=...)",
+    ]
+
+
+def test_a_hostile_class_name_is_escaped_in_the_lines_to_write(tmp_path):
+    path = tmp_path / "bare.py"
+    path.write_text(textwrap.dedent(BARE))
+    code, _, err = started("verify", f"{path}:Hostile", "--family", "layer_norm")
+    assert code == 2
+    assert len(err.splitlines()) == 5
+    assert "\x1b" not in err
+    assert not any(line.lstrip().startswith("::") for line in err.splitlines())
+    assert "Odd\\x1b[31m\\n::error" in err
+
+
 def test_an_unwritable_report_is_refused_before_anything_is_judged(capsys, layers):
     assert cli.run(["verify", str(layers), "--json", "/proc/nowhere/report.json"]) == 2
     assert "cannot be written" in sentence(capsys)

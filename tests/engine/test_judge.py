@@ -59,8 +59,9 @@ def judged(server: Server | None, attribute: str, law: Property = value, **keywo
     """One cell."""
     timeout = keywords.pop("timeout", 10.0)
     expected = keywords.pop("expected", None)
-    session = Session(server, SOURCE, attribute, "l1", keywords.pop("declares", {}), timeout)
-    about = {"name": attribute, "framework": "numpy", "family": "l1", "dtypes": None}
+    family = keywords.pop("family", "l1")
+    session = Session(server, SOURCE, attribute, family, keywords.pop("declares", {}), timeout)
+    about = {"name": attribute, "framework": "numpy", "family": family, "dtypes": None}
     try:
         return CellJudge(law, session, about, Settings(**keywords), expected).judge()
     finally:
@@ -117,6 +118,27 @@ def test_a_fault_that_only_a_sequence_of_calls_shows_is_reported_with_the_sequen
     assert len(judgement.finding.history) == 3
 
 
+@prop("l2.test-hint", cases=weights, level="core", formula="")
+def asking(layers: Layers, case: Case) -> Evidence:
+    """The value is 0; the law asks for the factor, whatever it is."""
+    layers.declared("l2_factor")
+    return not_asking.law(layers, case)  # type: ignore[return-value]
+
+
+@prop("l2.test-no-hint", cases=weights, level="core", formula="")
+def not_asking(layers: Layers, case: Case) -> Evidence:
+    """The value is 0."""
+    return within(layers.make(case.config, case.dtype).value(case["w"]), np.zeros(()), 1e-9)
+
+
+@pytest.mark.parametrize(("law", "hint"), [(asking, "matches l2_factor=0.5"), (not_asking, "")])
+def test_a_hint_names_a_convention_that_the_law_asks_for_and_no_other(server: Server, law: Property, hint: str) -> None:
+    cell = judged(server, "first_call", law, family="l2").cell
+    assert cell.verdict == "failed"
+    assert cell.reason.startswith(hint)
+    assert bool(cell.reason) == bool(hint)
+
+
 def test_a_failure_that_does_not_recur_is_inconclusive(server: Server) -> None:
     cell = judged(server, "once").cell
     assert cell.verdict == "inconclusive"
@@ -133,6 +155,31 @@ def test_a_config_that_is_not_offered_is_left_out_and_counted(server: Server) ->
     cell = judged(server, "refuses").cell
     assert (cell.verdict, cell.reason) == ("not-applicable", "only on Sundays")
     assert cell.left_out > 0
+
+
+def of_some_strength(plan: Plan) -> st.SearchStrategy[Case]:
+    """Cases of which one in four has the strength 4."""
+
+    def make(strength: float, w: float) -> Case:
+        arrays = {"w": np.full(10, w, plan.dtype)}
+        return Case(PenaltyConfig(l1=strength), plan.dtype, arrays, {"w": ("W",)}, ("W",), {})
+
+    return st.builds(make, st.sampled_from((0.5, 1.0, 2.0, 4.0)), st.integers(0, 9))
+
+
+@pytest.mark.parametrize("examples", [None, 4])
+def test_refused_configs_use_up_no_budget(server: Server, examples: int | None) -> None:
+    @prop("l1.test-strength", cases=of_some_strength, level="core", formula="", examples=examples)
+    def strength(layers: Layers, case: Case) -> Evidence:
+        """The value is the sum of absolute weights, times the strength."""
+        layer = layers.make(case.config, case.dtype)
+        return within(layer.value(case["w"]), case.config.l1 * np.abs(case["w"].astype(np.float64)).sum(), 1e-9)
+
+    for seed in range(10):
+        cell = judged(server, "one_in_four", strength, seed=seed).cell
+        assert cell.verdict == "passed"
+        assert cell.examples >= (200 if examples is None else 3 * 4 * 10)
+        assert cell.left_out > 0
 
 
 def test_a_declared_deviation_deviates_with_its_witness(server: Server) -> None:

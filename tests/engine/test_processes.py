@@ -67,6 +67,31 @@ def test_a_gigabyte_of_output_is_drained_and_counted(server: Server, tmp_path: P
     found.close()
 
 
+def test_reading_what_a_layer_prints_is_not_its_time(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = os.readv
+
+    def slowly(*arguments: Any) -> int:
+        time.sleep(0.01)
+        return read(*arguments)
+
+    found = session(server, tmp_path, "[os.write(1, b'x' * 65536) for _ in range(256)]", 1.0)
+    value(found)
+    monkeypatch.setattr(os, "readv", slowly)
+    began = time.monotonic()
+    assert value(found) == 3
+    assert time.monotonic() - began > 2
+    found.close()
+
+
+def test_a_layer_that_prints_for_ever_hangs(server: Server, tmp_path: Path) -> None:
+    found = session(server, tmp_path, "\n        while True: os.write(1, b'x' * 65536)", 0.5)
+    with pytest.raises(Fault, match=r"no result within 0.5 s"):
+        value(found)
+    found.close()
+
+
 def test_an_overwritten_argument_is_seen_and_stays_the_workers_own(server: Server, tmp_path: Path) -> None:
     found = session(server, tmp_path, "w[0] = 7")
     w = np.ones(3)

@@ -14,9 +14,9 @@ from regcheck import Case, Evidence, Layers, prop, replay, storage, within
 from regcheck.errors import UsageError
 from regcheck.evaluate import Outcome
 from regcheck.families import LayerNormConfig, PenaltyConfig
-from regcheck.judge import Finding
 from regcheck.processes import Server
 from regcheck.property import Violation
+from regcheck.recur import Finding
 
 FILE = Path(__file__).with_name("layers_under_test.py")
 SOURCE = {"kind": "file", "path": str(FILE)}

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from regcheck import canaries
+from regcheck.court import Court
 from regcheck.errors import UsageError
 from regcheck.plan import Request
-from regcheck.run import Court, verify
+from regcheck.run import verify
 
 if TYPE_CHECKING:
     from regcheck.verdict import Report

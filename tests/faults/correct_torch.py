@@ -174,9 +174,9 @@ class Selecting(torch.nn.Module):
         return torch.where(kept, x / (1 - self.rate) if self.rate < 1 else x, torch.zeros_like(x))
 
 
-@regcheck.implements("dropout", declares={"dropped_nonfinite": "zero", "random_stream": "own"})
+@regcheck.implements("dropout", declares={"dropped_nonfinite": "zero", "mask_order": "logical", "random_stream": "own"})
 def selecting_dropout(config: Any) -> torch.nn.Module:
-    """Drops ∞ to 0 and keeps its stream to itself, unlike PyTorch's, and says so."""
+    """Drops ∞ to 0, draws by position and keeps its stream to itself, unlike PyTorch's, and says so."""
     return Selecting(config)
 
 

@@ -44,7 +44,7 @@ class Dropout(torch.nn.Module):
         return x * self._mask(x) * self._factor()
 
     def _mask(self, x: torch.Tensor) -> torch.Tensor:
-        return (torch.rand(x.shape) >= self.rate).to(x.dtype)
+        return (torch.rand_like(x, dtype=torch.float32) >= self.rate).to(x.dtype)
 
     def _factor(self) -> float:
         return 1 / (1 - self.rate) if self.rate < 1 else 0.0

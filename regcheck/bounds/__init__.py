@@ -1,0 +1,61 @@
+"""How large the error of a correct implementation can be: the only place where a bound is computed.
+
+Letters: u is the unit roundoff of the type that is computed in, u_o of the type that results are stored in,
+η and η_o the largest error of a result that underflows. No bound is a constant: each follows from the
+operations that a straightforward implementation makes, with the condition of the case at hand.
+First-order terms in u only, unless said; the constants were validated on PyTorch, Keras, TensorFlow and
+NumPy layers (`tests/engine/test_bounds.py` shows on NumPy how).
+"""
+
+from regcheck.bounds.gradients import input_gradient, recorded_gradient, scale_gradient, shift_gradient
+from regcheck.bounds.minimisers import (
+    TOLERANCE,
+    coordinate_step,
+    correlation_blur,
+    minimiser_distance,
+    minimiser_excess,
+    strength_slack,
+)
+from regcheck.bounds.normalised import (
+    FOLDED,
+    LOST,
+    RECORDED,
+    Standard,
+    affine,
+    standard,
+    standard_exact,
+    standard_recorded,
+)
+from regcheck.bounds.penalties import penalty_argument, penalty_gradient, penalty_prox, penalty_value
+from regcheck.bounds.roundoff import Arithmetic, arithmetic, declared_arithmetic
+from regcheck.bounds.running import running_mean, running_variance
+
+__all__ = [
+    "FOLDED",
+    "LOST",
+    "RECORDED",
+    "TOLERANCE",
+    "Arithmetic",
+    "Standard",
+    "affine",
+    "arithmetic",
+    "coordinate_step",
+    "correlation_blur",
+    "declared_arithmetic",
+    "input_gradient",
+    "minimiser_distance",
+    "minimiser_excess",
+    "penalty_argument",
+    "penalty_gradient",
+    "penalty_prox",
+    "penalty_value",
+    "recorded_gradient",
+    "running_mean",
+    "running_variance",
+    "scale_gradient",
+    "shift_gradient",
+    "standard",
+    "standard_exact",
+    "standard_recorded",
+    "strength_slack",
+]

@@ -1,0 +1,110 @@
+"""Making a failure recur, and cutting it down: only what recurs is reported."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from regcheck import shrink
+from regcheck.evaluate import Outcome, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from regcheck.case import Case
+    from regcheck.host import Session
+    from regcheck.property import Property
+
+SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40}
+HANG_SHRINK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A failure that recurred: the smallest case, what was seen, and the calls that must come before."""
+
+    case: Case
+    outcome: Outcome
+    history: tuple[Case, ...] = ()
+
+
+class NotRecurring(Exception):  # noqa: N818
+    """A failure that was seen once and not again."""
+
+
+class Recurrence:
+    """Sees the failures of one property on one implementation again, on fresh workers."""
+
+    def __init__(self, prop: Property, session: Session) -> None:
+        self.prop, self.session = prop, session
+
+    def recur(self, case: Case, outcome: Outcome, before: Sequence[Case]) -> Finding:
+        """The failure again on a fresh worker: alone, else in its batch, else after all the cases `before` it."""
+        if self.prop.kind == "statistical" and outcome.fault is None:
+            return self._recur_independently(case)
+        index = outcome.violation.index if outcome.violation else {}
+        single = shrink.alone(case, index)
+        for candidate in [case] if single is case else [single, case]:
+            again = self._once_more(candidate, outcome)
+            if again.same_kind(outcome):
+                return Finding(candidate, again)
+        self.session.renew()
+        for earlier in before:
+            evaluate(self.prop, earlier, self.session)
+        again = evaluate(self.prop, case, self.session)
+        if again.violation is None:
+            violation = outcome.violation
+            msg = (
+                f"a failure did not recur: expected {violation.expected}, saw {violation.observed}" if violation else ""
+            )
+            raise NotRecurring(msg)
+        return Finding(case, again, tuple(before))
+
+    def _recur_independently(self, case: Case) -> Finding:
+        self.session.renew()
+        seed = (int(case.values.get("seed", 0)) + 0x9E3779B9) & 0xFFFFFFFF
+        fresh = dataclasses.replace(case, values={**case.values, "seed": seed, "confirming": True})
+        again = evaluate(self.prop, fresh, self.session)
+        if again.violation is None:
+            msg = "a statistical failure was not confirmed by a second, independent test"
+            raise NotRecurring(msg)
+        return Finding(fresh, again)
+
+    def smallest(self, finding: Finding, calls: int | None) -> Finding:
+        """The failure cut down as far as some calls reach."""
+        if finding.history or (self.prop.kind == "statistical" and finding.outcome.fault is None):
+            return finding
+        outcome = finding.outcome
+        kind = outcome.fault.kind if outcome.fault else "value"
+
+        def fails(case: Case) -> bool:
+            return evaluate(self.prop, case, self.session).same_kind(outcome)
+
+        with self._impatient(outcome):
+            small = shrink.shrink(finding.case, fails, min(SHRINK_CALLS[kind], calls or SHRINK_CALLS[kind]))
+        # A cut that a shorter time limit, or a worn worker, made look like a failure is not reported.
+        for case in (small, finding.case):
+            self.session.renew()
+            last = evaluate(self.prop, case, self.session)
+            if last.same_kind(outcome):
+                return Finding(case, last)
+        msg = f"a failure did not recur: {outcome.violation.observed if outcome.violation else ''}"
+        raise NotRecurring(msg)
+
+    def _once_more(self, case: Case, outcome: Outcome) -> Outcome:
+        """The case again on a fresh worker; a hang is confirmed with the full limit only when it is smallest."""
+        self.session.renew()
+        with self._impatient(outcome):
+            return evaluate(self.prop, case, self.session)
+
+    @contextlib.contextmanager
+    def _impatient(self, outcome: Outcome) -> Iterator[None]:
+        patience = self.session.timeout
+        if outcome.fault is not None and outcome.fault.kind == "hung":
+            self.session.timeout = min(patience, HANG_SHRINK_SECONDS)
+        try:
+            yield
+        finally:
+            self.session.timeout = patience

@@ -1,0 +1,88 @@
+"""No law that compares numbers holds for a layer that gives NaN, whatever it is given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from regcheck import registry
+from regcheck.judge import CellJudge, Settings
+
+LAWS = registry.catalogue().properties
+FAMILIES = ("l1", "l2", "elastic_net", "minimiser", "dropout", "batch_norm", "layer_norm")
+# What NaN does not break, and why.
+REPEATED = "a call repeated gives what it gave, NaN too"
+NO_NUMBERS = "looks at no number that the layer gives"
+MASKS = "compares where entries are kept, and NaN is not 0: with x it is dropout.support that looks at them"
+HOLDS = {
+    "common.backward-repeatable": REPEATED,
+    "common.calls-do-not-leak": REPEATED,
+    "common.inference-deterministic": REPEATED,
+    "common.instances-independent": REPEATED,
+    "common.modes-do-not-stick": REPEATED,
+    "common.forward-changes-no-parameter": NO_NUMBERS,
+    "common.shape": NO_NUMBERS,
+    "common.dtype": NO_NUMBERS,
+    "common.input-unchanged": NO_NUMBERS,
+    "common.no-view-of-input": NO_NUMBERS,
+    "common.output-bounded": NO_NUMBERS,
+    "dropout.mask-independence": MASKS,
+    "dropout.mask-independent-of-values": MASKS,
+    "dropout.mask-order-as-declared": MASKS,
+    "dropout.random-stream-as-declared": MASKS,
+}
+# A layer of no samples gives no number, and only batch_norm's state and a penalty's value are then NaN.
+HOLDS_FOR = {
+    ("dropout", "common.empty-batch"): NO_NUMBERS,
+    ("layer_norm", "common.empty-batch"): NO_NUMBERS,
+    ("dropout", "common.forward-changes-no-parameter"): "",
+}
+
+
+class Nothing:
+    """NaN for everything, of the right shape and dtype; in training its running statistics become NaN too."""
+
+    def __init__(self, config):
+        self.config, self.parameters, self.state = config, {}, {}
+        size = getattr(config, "channels", getattr(config, "shape", None))
+        if getattr(config, "affine", False):
+            self.parameters = {"scale": np.ones(size), "shift": np.zeros(size)}
+        if hasattr(config, "momentum"):
+            self.state = {"running_mean": np.zeros(size), "running_var": np.ones(size)}
+
+    def forward(self, x, training):
+        if training:
+            self.state |= {name: np.full_like(value, np.nan) for name, value in self.state.items()}
+        return np.full_like(x, np.nan)
+
+    def backward(self, cotangent):
+        parameters = {name: np.full(v.shape, np.nan, cotangent.dtype) for name, v in self.parameters.items()}
+        return {"x": np.full_like(cotangent, np.nan), **parameters}
+
+    def seed(self, value):
+        pass
+
+    def value(self, w):
+        return w.dtype.type(np.nan)
+
+    def gradient(self, w):
+        return np.full_like(w, np.nan)
+
+    def prox(self, w, step):
+        return np.full_like(w, np.nan)
+
+    def minimise(self, a, b):
+        return np.full(a.shape[1], np.nan, a.dtype)
+
+
+PAIRS = [(family, law) for family in FAMILIES for law in LAWS.values() if law.applies_to(family)]
+
+
+@pytest.mark.parametrize(("family", "law"), PAIRS, ids=[f"{family}-{law.id}" for family, law in PAIRS])
+def test_a_layer_that_gives_nan_fails_every_law_but_those_that_say_nothing_of_numbers(family, law, session):
+    about = {"name": "it", "framework": "numpy", "family": family, "dtypes": None}
+    declares = {"batch_invariance": "bitwise"} if law.id.endswith("bitwise") else {}
+    cell = CellJudge(law, session(Nothing, family, declares), about, Settings("quick"), None).judge().cell
+    reason = HOLDS_FOR.get((family, law.id), HOLDS.get(law.id))
+    expected = {None: "failed", "": "not-applicable"}.get(reason, "passed")
+    assert cell.verdict == expected, cell.reason
