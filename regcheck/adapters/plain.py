@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from regcheck.adapters import _names
 from regcheck.layer import Array, Arrays, Layer, Missing, WrongReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from regcheck.implementation import Implementation
 
 DEFAULTS: dict[str, str] = {}
@@ -47,17 +46,18 @@ def adapt(native: object, implementation: Implementation, config: Any, dtype: st
         raise TypeError(msg)
     offers = {name: _FORWARDERS[name] for name in METHODS if callable(getattr(native, name, None))}
     kind = type("PlainLayer", (_Plain,), offers)
-    layer: Layer = kind(native, implementation.names, dtype)
+    layer: Layer = kind(native, implementation, dtype)
     return layer
 
 
 class _Plain(Layer):
     """Parameters and state; `adapt` adds the methods that the native object has."""
 
-    def __init__(self, native: Any, names: Mapping[str, str], dtype: str) -> None:
+    def __init__(self, native: Any, implementation: Implementation, dtype: str) -> None:
         self.native = native
-        self.names = dict(names)
-        self.canonical = {own: name for name, own in names.items()}
+        self.names = dict(implementation.names)
+        self.canonical = {own: name for name, own in self.names.items()}
+        self.last = _names.channel_axis_last(implementation.family, implementation.layout, "channels_first")
         self.dtype = dtype
 
     def parameters(self) -> Arrays:
@@ -106,13 +106,22 @@ class _Plain(Layer):
             own[keys[name]] = np.array(value)
 
     def _forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
-        return _array("forward", self.native.forward(x, training), scalar=x.ndim == 0)
+        found = _array("forward", self.native.forward(self._turned(x), training), scalar=x.ndim == 0)
+        return self._turned_back(found)
 
     def _backward(self, cotangent: Array) -> Arrays:
-        found: object = self.native.backward(cotangent)
+        found: object = self.native.backward(self._turned(cotangent))
         if not isinstance(found, dict) or "x" not in found:
             raise WrongReturn(_wrong("backward", 'a dict {"x": dx, ...}', found))
-        return {self._name(k): _array(f"backward()[{k!r}]", v, scalar=True) for k, v in found.items()}
+        gradients = {self._name(k): _array(f"backward()[{k!r}]", v, scalar=True) for k, v in found.items()}
+        return {**gradients, "x": self._turned_back(gradients["x"])}
+
+    def _turned(self, x: Array) -> Array:
+        """Canonical x as the layer wants it: a view, so that what the layer does to it is seen."""
+        return np.moveaxis(x, 1, -1) if self.last and x.ndim > 2 else x
+
+    def _turned_back(self, y: Array) -> Array:
+        return np.moveaxis(y, -1, 1) if self.last and y.ndim > 2 else y
 
     def _seed(self, value: int) -> None:
         self.native.seed(value)
