@@ -24,6 +24,8 @@ from regcheck.witness import witness_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from hypothesis.strategies import SearchStrategy
+
     from regcheck.case import Case
     from regcheck.host import Session
 
@@ -232,10 +234,21 @@ class CellJudge:
         return None
 
     def _generate(self, dtype: str, budget: int, most: int) -> tuple[Case, Outcome] | None:
-        """Judge up to `most` batches of one dtype until the budget of cases is spent; the first that fails, or None."""
+        """Judge up to `most` batches of one dtype, each stratum its share; the first that fails, or None."""
+        seed = self._seed(dtype)
+        plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
+        strata = self.prop.strata(plan)
+        share, batches = (-(-amount // len(strata)) for amount in (budget, self.prop.examples or most))
+        for index, cases in enumerate(strata):
+            seen = self._visit(cases, share, batches, seed + index)
+            if seen is not None:
+                return seen
+        return None
+
+    def _visit(self, cases: SearchStrategy[Case], budget: int, most: int, seed: int) -> tuple[Case, Outcome] | None:
+        """Judge up to `most` batches until the budget of cases is spent; the first that fails, or None."""
         failing: list[tuple[Case, Outcome]] = []
         before, examples = self.tally.cases + self.tally.left_out, self.tally.examples
-        fixed = self.prop.examples
 
         def visit(case: Case) -> None:
             outcome = evaluate(self.prop, case, self.session)
@@ -245,14 +258,13 @@ class CellJudge:
                 raise _Enough
             seen = self.tally.cases + self.tally.left_out - before
             count = self.tally.examples - examples
-            if count >= (fixed or most) or (fixed is None and seen >= budget and count >= min(MIN_EXAMPLES, budget)):
+            spent = self.prop.examples is None and seen >= budget and count >= min(MIN_EXAMPLES, budget)
+            if count >= most or spent:
                 raise _Enough
             if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
                 raise OutOfTime
 
-        seed = self._seed(dtype)
-        plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
-        _generate_cases(self.prop.cases(plan), visit, fixed or most, seed)
+        _generate_cases(cases, visit, most, seed)
         return failing[0] if failing else None
 
     def _seed(self, dtype: str) -> int:
