@@ -58,6 +58,15 @@ class Expected:
     witness: Case | None = None
 
 
+@dataclass(frozen=True)
+class Share:
+    """What a stratum is judged by: so many cases, in at least and at most so many batches."""
+
+    cases: int
+    least: int
+    most: int
+
+
 @dataclass
 class Tally:
     """What a cell has seen so far."""
@@ -235,18 +244,19 @@ class CellJudge:
 
     def _generate(self, dtype: str, budget: int, most: int) -> tuple[Case, Outcome] | None:
         """Judge up to `most` batches of one dtype, each stratum its share; the first that fails, or None."""
-        seed = self._seed(dtype)
+        seed, most = self._seed(dtype), self.prop.examples or most
         plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
         strata = self.prop.strata(plan)
-        share, batches = (-(-amount // len(strata)) for amount in (budget, self.prop.examples or most))
+        least = most if self.prop.examples else min(MIN_EXAMPLES, budget)
+        share = Share(*(-(-amount // len(strata)) for amount in (budget, least, most)))
         for index, cases in enumerate(strata):
-            seen = self._visit(cases, share, batches, seed + index)
+            seen = self._visit(cases, share, seed + index)
             if seen is not None:
                 return seen
         return None
 
-    def _visit(self, cases: SearchStrategy[Case], budget: int, most: int, seed: int) -> tuple[Case, Outcome] | None:
-        """Judge up to `most` batches until the budget of cases is spent; the first that fails, or None."""
+    def _visit(self, cases: SearchStrategy[Case], share: Share, seed: int) -> tuple[Case, Outcome] | None:
+        """Judge a stratum's share of batches; the first that fails, or None."""
         failing: list[tuple[Case, Outcome]] = []
         before, examples = self.tally.cases + self.tally.left_out, self.tally.examples
 
@@ -258,13 +268,12 @@ class CellJudge:
                 raise _Enough
             seen = self.tally.cases + self.tally.left_out - before
             count = self.tally.examples - examples
-            spent = self.prop.examples is None and seen >= budget and count >= min(MIN_EXAMPLES, budget)
-            if count >= most or spent:
+            if count >= share.most or (seen >= share.cases and count >= share.least):
                 raise _Enough
             if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
                 raise OutOfTime
 
-        _generate_cases(cases, visit, most, seed)
+        _generate_cases(cases, visit, share.most, seed)
         return failing[0] if failing else None
 
     def _seed(self, dtype: str) -> int:
