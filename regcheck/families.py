@@ -247,3 +247,24 @@ def config_from_dict(family: str, fields: dict[str, Any]) -> Any:
     """The family's config from JSON-like `fields` (lists become tuples). Raises ValueError or TypeError."""
     kwargs = {k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()}
     return FAMILIES[family].config(**kwargs)
+
+
+_AXES = [{"ndim": n} for n in range(4)]
+_SAMPLES: dict[type, list[dict[str, Any]]] = {
+    PenaltyConfig: [{"l1": 0.5, "l2": 0.25}],
+    MinimiserConfig: [{"l1": 0.5, "l2": 0.25}, {"l1": 0.5}, {"l2": 0.25}],
+    DropoutConfig: [{"rate": 0.25, **axes} for axes in _AXES],
+    BatchNormConfig: [{"channels": 2, **axes} for axes in _AXES],
+    LayerNormConfig: [{"shape": (3,)}],
+    RMSNormConfig: [{"shape": (3,)}],
+    InstanceNormConfig: [{"channels": 2, **axes} for axes in _AXES[1:]],
+    GroupNormConfig: [{"channels": 2, "groups": 1, **axes} for axes in _AXES],
+    WeightDecayConfig: [{"learning_rate": 0.1, "decay": 0.5}],
+    PriorConfig: [{}],
+}
+
+
+def samples(family: str) -> list[Any]:
+    """Ordinary configs of the family, one for each number of spatial axes where it has them."""
+    kind = FAMILIES[family].config
+    return [kind(**fields) for fields in _SAMPLES[kind]]

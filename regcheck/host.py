@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from regcheck import wire
-from regcheck.families import default_convention
+from regcheck.families import default_convention, samples
 from regcheck.implementation import Unsupported
 from regcheck.layer import Missing
 from regcheck.processes import Died, Hung, Server, Worker
@@ -70,6 +70,7 @@ class Session:
         self.worker: Worker | None = None
         self.local: Any = None
         self.pending: list[dict[str, Any]] = []
+        self.axes: dict[str, tuple[int, ...]] = {}
         self.made = 0
         self.printed = 0
         self.output = ""
@@ -86,6 +87,24 @@ class Session:
         if convention in self.declares:
             return self.declares[convention]
         return default_convention(self.family, convention)
+
+    def offered_axes(self, dtype: str) -> tuple[int, ...]:
+        """Numbers of spatial axes that the factory takes; every one where it refuses all, none where there are none."""
+        if dtype not in self.axes:
+            configs = [config for config in samples(self.family) if hasattr(config, "channels")]
+            taken = tuple(config.ndim for config in configs if self._takes(config, dtype))
+            self.axes[dtype] = taken or tuple(config.ndim for config in configs)
+        return self.axes[dtype]
+
+    def _takes(self, config: Any, dtype: str) -> bool:
+        self.reset()
+        try:
+            self.make(config, dtype).capabilities()
+        except Unsupported:
+            return False
+        except Fault:  # its cells will show it
+            return True
+        return True
 
     def reset(self) -> None:
         """Forget the layers made so far."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regcheck import loading
-from regcheck.families import FAMILIES, config_from_dict
+from regcheck.families import config_from_dict, samples
 from regcheck.implementation import Implementation, Unsupported
 from regcheck.layer import Layer, WrongReturn
 
@@ -30,18 +30,6 @@ ARGUMENTS = {
     "minimise": ("a", "b"),
     "step": ("w", "gradient"),
     "log_density": ("w",),
-}
-SAMPLES: dict[str, list[dict[str, Any]]] = {
-    "PenaltyConfig": [{"l1": 0.5, "l2": 0.25}],
-    "MinimiserConfig": [{"l1": 0.5, "l2": 0.25}, {"l1": 0.5}, {"l2": 0.25}],
-    "DropoutConfig": [{"rate": 0.25, "ndim": n} for n in range(4)],
-    "BatchNormConfig": [{"channels": 2, "ndim": n} for n in range(4)],
-    "LayerNormConfig": [{"shape": [3]}],
-    "RMSNormConfig": [{"shape": [3]}],
-    "InstanceNormConfig": [{"channels": 2, "ndim": n} for n in (1, 2, 3)],
-    "GroupNormConfig": [{"channels": 2, "groups": 1, "ndim": n} for n in range(4)],
-    "WeightDecayConfig": [{"learning_rate": 0.1, "decay": 0.5}],
-    "PriorConfig": [{}],
 }
 
 
@@ -70,9 +58,7 @@ class Host:
         found = loading.load(call["source"])
         described = []
         for attribute, implementation in found.items():
-            config = FAMILIES[implementation.family].config
-            samples = [config_from_dict(implementation.family, s) for s in SAMPLES[config.__name__]]
-            described.append(loading.describe(attribute, implementation, samples))
+            described.append(loading.describe(attribute, implementation, samples(implementation.family)))
         roots = sorted({name.partition(".")[0] for name in sys.modules} & set(loading.ADAPTERS))
         packages = loading.packages(implementation.factory for implementation in found.values())
         return {"result": {"implementations": described, "frameworks": roots, "packages": packages}}

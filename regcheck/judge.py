@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -17,11 +17,14 @@ from regcheck.families import FAMILIES, WIDENING
 from regcheck.implementation import DTYPES
 from regcheck.property import Plan, Property
 from regcheck.recur import Finding, NotRecurring, Recurrence
+from regcheck.tally import REFUSED, Quota, Tally
 from regcheck.verdict import Cell, Verdict, Witness, number
 from regcheck.witness import witness_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from hypothesis.strategies import SearchStrategy
 
     from regcheck.case import Case
     from regcheck.host import Session
@@ -29,14 +32,8 @@ if TYPE_CHECKING:
 BUDGETS = {"quick": 20, "default": 200, "thorough": 2000}
 # A cell that takes longer is inconclusive; a call that takes longer is the layer's failure instead.
 CELL_SECONDS = {"quick": 60.0, "default": 120.0, "thorough": 1200.0}
-MIN_EXAMPLES = 4
 # Laws whose cases come few at a time stop at so many batches of a dtype; `--examples` lifts this.
 MAX_EXAMPLES = {"quick": 3, "default": 10, "thorough": 200}
-# Configs that the factory refuses do not count. A dtype goes on until so many examples were refused, and so many more
-# for every one that was taken: a config that one example in four has, as one of four numbers of axes, is missed with
-# probability (3/4)^80 = 1e-10, counting out the first example of each batch of three, which is always the simplest.
-REFUSED, REFUSED_EACH = 120, 8
-HISTORY = 400
 
 
 @dataclass(frozen=True)
@@ -57,72 +54,12 @@ class Expected:
     witness: Case | None = None
 
 
-@dataclass
-class Tally:
-    """What a cell has seen so far.
-
-    `left_out` counts cases that were not judged. Those whose config was refused, in `refused` examples, do not count
-    towards the budget; the rest, and what was judged, is `spent` of it.
-    """
-
-    cases: int = 0
-    examples: int = 0
-    left_out: int = 0
-    refused: int = 0
-    spent: int = 0
-    ill_conditioned: int = 0
-    peak: float = 0.0
-    reasons: dict[str, int] = field(default_factory=dict)
-    history: list[Case] = field(default_factory=list)
-
-    def add(self, case: Case, outcome: Outcome) -> None:
-        """Count an outcome."""
-        self.examples += 1
-        self.history = [*self.history[-HISTORY:], case]
-        if outcome.unsupported is not None:
-            self.left_out += max(1, case.count())
-            self.refused += outcome.refused
-            self.spent += 0 if outcome.refused else max(1, case.count())
-            self.reasons[outcome.unsupported] = self.reasons.get(outcome.unsupported, 0) + 1
-            return
-        self.cases += outcome.cases
-        self.spent += outcome.cases
-        self.ill_conditioned += outcome.ill_conditioned
-        self.peak = max(self.peak, outcome.peak)
-
-
 @dataclass(frozen=True)
 class Judgement:
     """A cell, and what its replay file needs."""
 
     cell: Cell
     finding: Finding | None = None
-
-
-class _Quota:
-    """How much of one dtype is still to be judged."""
-
-    def __init__(self, tally: Tally, budget: int, most: int, law: Property) -> None:
-        self.tally, self.budget, self.law = tally, budget, law
-        self.most = law.examples or most
-        self.before = tally.spent, tally.examples, tally.refused
-
-    def _seen(self) -> tuple[int, int, int]:
-        """Cases, examples that were not refused, and those that were, since the beginning."""
-        spent, examples, before = self.before
-        refused = self.tally.refused - before
-        return self.tally.spent - spent, self.tally.examples - examples - refused, refused
-
-    def spent(self) -> bool:
-        """Whether enough was judged, or too much refused."""
-        cases, taken, refused = self._seen()
-        if taken >= self.most or refused >= REFUSED + REFUSED_EACH * taken:
-            return True
-        return self.law.examples is None and cases >= self.budget and taken >= min(MIN_EXAMPLES, self.budget)
-
-    def wants_more(self) -> bool:
-        """Whether another round of examples may show more; a statistical law has then seen its whole list."""
-        return not self.spent() and not (self.law.kind == "statistical" and self._seen()[1])
 
 
 class _Enough(BaseException):
@@ -258,12 +195,34 @@ class CellJudge:
         return None
 
     def _generate(self, dtype: str, budget: int, most: int) -> tuple[Case, Outcome] | None:
-        """Judge up to `most` batches of one dtype until the budget of cases is spent; the first that fails, or None.
+        """Judge batches of one dtype, each stratum its share, until the budget is spent; the first that fails, or None.
 
-        Where the factory refuses some, another round of as many is generated.
+        Where configs are refused, the others get their share in another round.
         """
+        quota = Quota(self.tally, self.prop, budget, self.prop.examples or most)
+        live: list[int] | None = None
+        for again in itertools.count():
+            seed, refused = self._seed(dtype, again), self.tally.refused
+            strata = dict(enumerate(self.prop.strata(self._plan(dtype, seed))))
+            taking = []
+            for index in list(strata) if live is None else live:
+                part = quota.share(len(strata if live is None else live))
+                seen = self._visit(strata[index], part, seed + index)
+                if seen is not None:
+                    return seen
+                taking += [index] if part.taken() else []
+            live = taking
+            if not live or self.tally.refused == refused or not quota.wants_more():
+                return None
+        return None
+
+    def _plan(self, dtype: str, seed: int) -> Plan:
+        axes = self.session.offered_axes(dtype)
+        return Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares, axes)
+
+    def _visit(self, cases: SearchStrategy[Case], quota: Quota, seed: int) -> tuple[Case, Outcome] | None:
+        """Judge a stratum's share of batches; the first that fails, or None."""
         failing: list[tuple[Case, Outcome]] = []
-        quota = _Quota(self.tally, budget, most, self.prop)
 
         def visit(case: Case) -> None:
             outcome = evaluate(self.prop, case, self.session)
@@ -275,12 +234,7 @@ class CellJudge:
             if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
                 raise OutOfTime
 
-        for again in itertools.count():
-            refused, seed = self.tally.refused, self._seed(dtype, again)
-            plan = Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares)
-            _generate_cases(self.prop.cases(plan), visit, quota.most, seed)
-            if failing or self.tally.refused == refused or not quota.wants_more():
-                break
+        _generate_cases(cases, visit, quota.most + REFUSED, seed)
         return failing[0] if failing else None
 
     def _seed(self, dtype: str, number: int = 0) -> int:

@@ -6,18 +6,21 @@ with what was expected and observed. The judge takes the worst, makes it recur a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from hypothesis.strategies import SearchStrategy
 
     from regcheck.case import Case
     from regcheck.host import HostedLayer
+
+    Cases = Callable[["Plan"], SearchStrategy[Case] | Sequence[SearchStrategy[Case]]]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Level = Literal["core", "gradients", "numerics", "lifecycle", "interface", "extreme"]
@@ -66,13 +69,18 @@ class Layers(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a strategy of cases is asked for; `seed` differs from run to run, for laws that cover a fixed list."""
+    """What a strategy of cases is asked for.
+
+    `seed` differs from run to run, for laws that cover a fixed list. `axes`: numbers of spatial axes that the layer
+    takes, in families that have them; empty where any will do.
+    """
 
     family: str
     dtype: str
     profile: str = "default"
     seed: int = 0
     declares: Mapping[str, Any] = field(default_factory=dict)
+    axes: tuple[int, ...] = ()
 
 
 Law = "Callable[[Layers, Case], Evidence | Sequence[Evidence]]"
@@ -91,7 +99,7 @@ class Property:
     formula: str
     source: str
     law: Callable[[Layers, Case], Evidence | Sequence[Evidence]]
-    cases: Callable[[Plan], SearchStrategy[Case]]
+    cases: Cases
     revision: int = 1
     document: Mapping[str, str] = field(default_factory=dict)
     dtypes: tuple[str, ...] | None = None
@@ -104,6 +112,11 @@ class Property:
             return self.families is None or family in self.families
         return family == self.family
 
+    def strata(self, plan: Plan) -> tuple[SearchStrategy[Case], ...]:
+        """The strategies of `cases`, one each stratum that every run covers."""
+        found = self.cases(plan)
+        return tuple(found) if isinstance(found, Sequence) else (found,)
+
 
 MARK = "__regcheck_property__"
 
@@ -111,7 +124,7 @@ MARK = "__regcheck_property__"
 def prop(  # noqa: PLR0913  (one keyword per fact about a law)
     id: str,  # noqa: A002  (the report's word)
     *,
-    cases: Callable[[Plan], SearchStrategy[Case]],
+    cases: Cases,
     level: Level,
     formula: str,
     kind: Kind = "bound",
@@ -125,6 +138,7 @@ def prop(  # noqa: PLR0913  (one keyword per fact about a law)
 ) -> Callable[[Callable[[Layers, Case], Evidence | Sequence[Evidence]]], Property]:
     """Declare the decorated law `(layers, case) -> Evidence` a property.
 
+    `cases` gives a strategy, or several: strata, each of which every run draws from, however few its batches are.
     `document`: conventions on which the document states a choice of its own, with that choice; the
     law is judged with it, whatever the implementation declares. `families`: for `common.*`, the
     families concerned. `examples`: a fixed number of examples where the cost of one is large

@@ -6,20 +6,17 @@ raises for all of them has another fault, and its cells show it.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from regcheck import loading
-from regcheck.families import FAMILIES
+from regcheck.families import samples
 from regcheck.implementation import Implementation, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-NDIMS = (0, 1, 2, 3)
 
 
 def offering_some(implementation: Implementation) -> Callable[[Any], Any]:
@@ -27,9 +24,9 @@ def offering_some(implementation: Implementation) -> Callable[[Any], Any]:
 
     @functools.cache
     def refusals() -> dict[int, str]:
-        found = {ndim: _refusal(implementation, ndim) for ndim in NDIMS}
+        found = {config.ndim: _refusal(implementation, config) for config in samples(implementation.family)}
         refused = {ndim: why for ndim, why in found.items() if why}
-        return refused if len(refused) < len(NDIMS) else {}
+        return refused if len(refused) < len(found) else {}
 
     def factory(config: Any) -> Any:
         if config.ndim in refusals():
@@ -41,14 +38,12 @@ def offering_some(implementation: Implementation) -> Callable[[Any], Any]:
     return factory
 
 
-def _refusal(implementation: Implementation, ndim: int) -> str:
-    """What the layer raises for an ordinary input with so many spatial axes; empty if it takes it."""
-    kind = FAMILIES[implementation.family].config
-    fields = {field.name for field in dataclasses.fields(kind)}
-    config = {"channels": 4, "groups": 2, "rate": 0.5, "ndim": ndim}
+def _refusal(implementation: Implementation, config: Any) -> str:
+    """What the layer raises for an ordinary input of the config's shape; empty if it takes it."""
+    x = np.ones((2, config.channels, *(3,) * config.ndim), np.float32)
     try:
-        layer, _ = loading.build(implementation, kind(**{k: v for k, v in config.items() if k in fields}), "float32")
-        layer.forward(np.ones((2, 4, *(3,) * ndim), np.float32), training=False)
+        layer, _ = loading.build(implementation, config, "float32")
+        layer.forward(x, training=False)
     except Exception as error:  # noqa: BLE001  (told as the reason)
         return f"{type(error).__name__}: {error}"
     return ""

@@ -101,17 +101,20 @@ def shifted(layers: Layers, case: Case, define: Definition, offset: Array, train
     return within(observed, other, moved.bound + still.bound, dims=still.dims, what="y(x + c)", judged=judged)
 
 
-def rescaled(layers: Layers, case: Case, define: Definition, training: bool) -> Evidence:  # noqa: FBT001
-    """Evidence that ẑ(a·x; ε·a²) = sign(a)·ẑ(x; ε), a = ±2ᵏ; γ takes the sign."""
-    x, k = case["x"], case.values["power"]
-    sign = case.values["sign"] if "scale" in case.arrays else 1
-    config = dataclasses.replace(case.config, eps=case.config.eps * 4.0**k)
-    scaled = np.ldexp(sign * x, k)
+def rescaled(layers: Layers, case: Case, define: Definition, training: bool) -> list[Evidence]:  # noqa: FBT001
+    """Evidence that ẑ(a·x; ε·a²) = sign(a)·ẑ(x; ε), a = ±2ᵏ and a = ±2⁻ᵏ; γ takes the sign."""
+    x, sign = case["x"], case.values["sign"] if "scale" in case.arrays else 1
     turned = case.with_arrays(scale=sign * case["scale"]) if sign < 0 else case
-    y, other = run(layer_of(layers, case), x, training), run(layer_of(layers, turned, config), scaled, training)
-    want, wanted = define(layers, case), define(layers, turned, scaled, config)
-    bound, judged = want.bound + wanted.bound, want.judged & wanted.judged & (np.ldexp(scaled, -k) == sign * x)
-    return within(other, y.astype(want.y.dtype), bound, dims=want.dims, what="y(a·x; ε·a²)", judged=judged)
+    y, want = run(layer_of(layers, case), x, training), define(layers, case)
+    found = []
+    for k in (case.values["power"], -case.values["power"]):
+        config = dataclasses.replace(case.config, eps=case.config.eps * 4.0**k)
+        scaled = np.ldexp(sign * x, k)
+        other, wanted = run(layer_of(layers, turned, config), scaled, training), define(layers, turned, scaled, config)
+        bound, judged = want.bound + wanted.bound, want.judged & wanted.judged & (np.ldexp(scaled, -k) == sign * x)
+        what = f"y(a·x; ε·a²), |a| = 2^{k}"
+        found.append(within(other, y.astype(want.y.dtype), bound, dims=want.dims, what=what, judged=judged))
+    return found
 
 
 def divided(layer: HostedLayer, case: Case, training: bool) -> tuple[Array, Array, Array]:  # noqa: FBT001

@@ -113,20 +113,23 @@ def permutation(layers: Layers, case: Case) -> Evidence:
     cases=given(cases.batch_norm, squares="input"),
     level="core",
     statements=("7.1",),
-    formula="training: y(x ⊕ x) = y(x) ⊕ y(x)",
+    formula="training: y(x ⊕ x) = y(x) ⊕ y(x), y(x ⊕ x ⊕ x ⊕ x) likewise",
     source=SOURCE,
 )
 @defined
-def repeated_batch(layers: Layers, case: Case) -> Evidence:
-    """In training a batch that holds every sample twice gives every output twice."""
-    x, layer = case["x"], layer_of(layers, case)
-    twice = np.concatenate([x, x])
-    want, wanted = batch_norm(layers, case, twice), batch_norm(layers, case)
-    once, observed = run(layer, x, training=True), run(layer, twice, training=True)
-    bound = want.bound + np.concatenate([wanted.bound] * 2)
-    judged = want.judged & np.concatenate([wanted.judged] * 2)
-    expected = np.concatenate([once, once]).astype(want.y.dtype)
-    return within(observed, expected, bound, dims=want.dims, what="y(x ⊕ x)", judged=judged)
+def repeated_batch(layers: Layers, case: Case) -> list[Evidence]:
+    """In training a batch that holds every sample twice, or four times, gives every output as often."""
+    layer, wanted = layer_of(layers, case), batch_norm(layers, case)
+    once, found = run(layer, case["x"], training=True), []
+    for times in (2, 4):
+        x = np.concatenate([case["x"]] * times)
+        want, observed = batch_norm(layers, case, x), run(layer, x, training=True)
+        expected, slack, judged = (np.concatenate([a] * times) for a in (once, wanted.bound, wanted.judged))
+        bound, dims, what = want.bound + slack, want.dims, f"y of {times} times x"
+        found.append(
+            within(observed, expected.astype(want.y.dtype), bound, dims=dims, what=what, judged=want.judged & judged)
+        )
+    return found
 
 
 @prop(
@@ -210,7 +213,7 @@ def shift_invariance(layers: Layers, case: Case) -> Evidence:
     dtypes=WIDE,
 )
 @defined
-def scale_law(layers: Layers, case: Case) -> Evidence:
+def scale_law(layers: Layers, case: Case) -> list[Evidence]:
     """In training scaling the input, and ε with its square, changes nothing but the sign, over all exponents."""
     return rescaled(layers, case, batch_norm, training=True)
 

@@ -214,17 +214,22 @@ def _wrong(layers: Layers, case: Case) -> list[tuple[str, tuple[Any, ...]]]:
 )
 def empty_batch(layers: Layers, case: Case) -> list[Evidence]:
     """An empty batch gives an empty result or a Python error, and leaves the state as it was."""
+    modes: tuple[tuple[bool, ...], ...] = ((False,), (True,)) if method_of(layers) == "forward" else ((),)
+    return [piece for mode in modes for piece in _emptied(layers, case, mode)]
+
+
+def _emptied(layers: Layers, case: Case, mode: tuple[bool, ...]) -> list[Evidence]:
     method = method_of(layers)
     names = {"forward": ("x",), "minimise": ("a", "b")}.get(method, tuple(case.arrays))
     empty, layer = case.with_arrays(**{name: case[name][:0] for name in names}), prepared(layers, case)
+    what = f"{method} of no samples" + (" in training" if True in mode else "")
     before = layer.state()
-    arguments = [empty[name] for name in names] + ([bool(case.values["training"])] if method == "forward" else [])
-    y = _outcome(layer, method, *arguments)
+    y = _outcome(layer, method, *(empty[name] for name in names), *mode)
     if y is None:
-        return [holds(condition=True, expected="an error", observed="an error", what=f"{method} of no samples")]
+        return [holds(condition=True, expected="an error", observed="an error", what=what)]
     want = _like(empty)["y" if method == "forward" else method].size
-    found = [holds(y.size == want, f"{want} entries", f"{y.size} entries", what=f"{method} of no samples")]
-    found.append(holds(bool(np.isfinite(y).all()), "finite", str(y), what=f"{method} of no samples"))
+    found = [holds(y.size == want, f"{want} entries", f"{y.size} entries", what=what)]
+    found.append(holds(bool(np.isfinite(y).all()), "finite", str(y), what=what))
     after = layer.state()
     return found + [same_bits(after[k], v, what=f"{k} after an empty batch") for k, v in before.items()]
 

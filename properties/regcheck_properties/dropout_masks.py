@@ -170,10 +170,11 @@ def reseed_replays(layers: Layers, case: Case) -> list[Evidence]:
     examples=4,
 )
 def seeds_differ(layers: Layers, case: Case) -> list[Evidence]:
-    """Different seeds give different masks: neighbours, and seeds that differ in a high bit."""
+    """Different seeds give different masks: neighbours, small and large, and seeds that differ in a high bit."""
     layer, s = layers.make(case.config, case.dtype), seed_of(case) % 2**28
+    large = s ^ 1 << 29  # generated seeds are small more often than not: a seed that is rounded shows in large ones
     drawn = []
-    for seed in (s, s + 1, s ^ 1 << 16, s ^ 1 << 29):
+    for seed in (s, s + 1, s ^ 1 << 16, large, large + 1):
         layer.seed(seed)
         drawn += masks(layer, 1, case)
     return _all_differ(drawn, "two seeds")

@@ -56,7 +56,7 @@ def shift_invariance(layers: Layers, case: Case) -> Evidence:
     dtypes=WIDE,
 )
 @defined
-def scale_law(layers: Layers, case: Case) -> Evidence:
+def scale_law(layers: Layers, case: Case) -> list[Evidence]:
     """Scaling a sample, and ε with its square, changes nothing but the sign, over the whole range of exponents."""
     return rescaled(layers, case, layer_norm, case.values["training"])
 

@@ -23,14 +23,21 @@ ELEMENTS = ("B", "W")
 # --- gradient (§§ 4.2, 6.1)
 
 
-def gradient_matches_definition(layers: Layers, case: Case) -> Evidence:
-    """The gradient is l1·sign(w) + 2·l2·w; at exactly 0 it is any value in [−l1, l1]."""
-    w, factors = case["w"], strengths(layers, case.config)
+def gradient_matches_definition(layers: Layers, case: Case) -> list[Evidence]:
+    """The gradient is l1·sign(w) + 2·l2·w; at exactly 0 it is any value in [−l1, l1].
+
+    At w = 0 as a whole too: what goes through a norm's root is not differentiable there, and gives NaN.
+    """
+    return [_defined(layers, case, case["w"], "gradient"), _defined(layers, case, 0 * case["w"], "gradient at w = 0")]
+
+
+def _defined(layers: Layers, case: Case, w: Array, what: str) -> Evidence:
+    factors = strengths(layers, case.config)
     observed = layers.make(case.config, case.dtype).gradient(w)
     at_zero = np.clip(np.nan_to_num(_shaped(observed, w)), -factors.l1, factors.l1)
     expected = np.where(w == 0, at_zero, reference.gradient(factors, w))
     bound = bounds.penalty_gradient(factors, w, arithmetic(layers, case))
-    return within(observed, expected, bound, dims=ELEMENTS, what="gradient")
+    return within(observed, expected, bound, dims=ELEMENTS, what=what)
 
 
 def gradient_odd(layers: Layers, case: Case) -> Evidence:

@@ -84,7 +84,7 @@ def laid_out(case: Case, layout: str) -> Case:
 
 @st.composite
 def _cases(draw: DrawFn, plan: Plan, sizes: Lengths, fill: Callable[..., Array]) -> Case:
-    config, dims = _SHAPES[FAMILIES[plan.family].config](draw, sizes)
+    config, dims = _SHAPES[FAMILIES[plan.family].config](draw, sizes, plan.axes)
     lengths = _lengths(draw, config, dims, sizes)
     seed = draw(SEEDS)
     rng = np.random.Generator(np.random.Philox(seed))
@@ -101,35 +101,36 @@ def _cases(draw: DrawFn, plan: Plan, sizes: Lengths, fill: Callable[..., Array])
 # --- shapes
 
 
-def _penalty(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
-    del sizes
+def _penalty(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del sizes, axes
     return PenaltyConfig(l1=0.5, l2=0.25), {"w": draw(st.sampled_from((("W",), ("W", "V"))))}
 
 
-def _minimiser(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
-    del sizes
+def _minimiser(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del sizes, axes
     return MinimiserConfig(*draw(st.sampled_from(STRENGTHS))), {"a": ("N", "K"), "b": ("N",)}
 
 
-def _weight_decay(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
-    del draw, sizes
+def _weight_decay(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del draw, sizes, axes
     return WeightDecayConfig(learning_rate=0.125, decay=0.5), {"w": ("W",), "gradient": ("W",)}
 
 
-def _prior(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
-    del sizes
+def _prior(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del sizes, axes
     return PriorConfig(draw(st.sampled_from((0.5, 2.0)))), {"w": ("W",)}
 
 
-def _dropout(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
-    del sizes
+def _dropout(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
+    del sizes, axes
     ndim = draw(st.sampled_from((1, 2)))
     return DropoutConfig(draw(st.sampled_from(RATES)), ndim), _batched(("N", "C", "S0", "S1")[: 2 + ndim])
 
 
 def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
-    def shapes(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
-        ndim = draw(st.sampled_from((2, 1, 0, 3) if kind is not InstanceNormConfig else (2, 1, 3)))
+    def shapes(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
+        known = (2, 1, 0, 3) if kind is not InstanceNormConfig else (2, 1, 3)
+        ndim = draw(st.sampled_from([n for n in known if n in (axes or known)]))
         extra = {name: draw(st.sampled_from(choices)) for name, choices in options.items()}
         channels = draw(st.sampled_from(sizes.inner))
         if kind is GroupNormConfig:
@@ -143,7 +144,8 @@ def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
 
 
 def _features(kind: type) -> Callable[..., tuple[Any, Dims]]:
-    def shapes(draw: DrawFn, sizes: Lengths) -> tuple[Any, Dims]:
+    def shapes(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
+        del axes
         shape = tuple(draw(st.sampled_from(sizes.inner)) for _ in range(draw(st.sampled_from((1, 2)))))
         config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=draw(st.sampled_from(AFFINE)))
         features = ("F0", "F1")[: len(shape)]

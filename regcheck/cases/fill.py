@@ -47,9 +47,14 @@ def generator(seed: int) -> Generator:
 
 
 def rows(rng: Generator, shape: tuple[int, int], dtype: str, eps: float, reach: Range) -> Array:
-    """(count, n) = `shape` values of `dtype`; each row one of the kinds below."""
+    """(count, n) = `shape` values of `dtype`; each row one of the kinds below.
+
+    Kinds are sampled systematically: among `count` rows each has its share, to within one row. Drawn row by row, a kind
+    that alone shows a fault would be absent from a quarter of all batches.
+    """
     noise = rng.standard_normal(shape)
-    kind = rng.choice(len(_KINDS), size=(shape[0], 1), p=_WEIGHTS)
+    places = (rng.permutation(shape[0]) + rng.random()) / max(shape[0], 1)
+    kind = np.searchsorted(np.cumsum(_WEIGHTS)[:-1], places, side="right")[:, np.newaxis]
     made = [make(rng, noise, reach, eps) for make in _KINDS]
     x = np.select([kind == i for i in range(len(_KINDS))], made)
     return _limited(x, reach.largest).astype(dtype)
@@ -135,8 +140,16 @@ def _far_mean(rng: Generator, noise: Array, reach: Range, eps: float) -> Array: 
 
 
 def _magnitude(rng: Generator, noise: Array, reach: Range, eps: float) -> Array:  # noqa: ARG001
-    x: Array = (noise + rng.standard_normal((len(noise), 1))) * _per_row(rng, noise, reach.least, reach.most)
+    x: Array = (noise + rng.standard_normal((len(noise), 1))) * 10.0 ** _exponents(rng, len(noise), reach)
     return x
+
+
+def _exponents(rng: Generator, count: int, reach: Range) -> Array:
+    """Anywhere in the range for half of the rows; near an end, where numbers overflow or vanish, for the others."""
+    uniform = rng.uniform(reach.least, reach.most, (count, 1))
+    end = rng.choice([reach.least, reach.most], (count, 1))
+    exponents: Array = np.where(rng.random((count, 1)) < 1 / 2, uniform, end + (uniform - end) / 8)
+    return exponents
 
 
 def _near_eps(rng: Generator, noise: Array, reach: Range, eps: float) -> Array:  # noqa: ARG001

@@ -17,51 +17,62 @@ from regcheck.families import MinimiserConfig
 if TYPE_CHECKING:
     from regcheck.property import Plan
 
+    Strata = list[st.SearchStrategy[Case]]
+
 Array = np.ndarray[Any, np.dtype[Any]]
 
 L1 = (1.0, 0.3, 3.0, 0.01)
 L2 = (0.5, 0.1, 2.0)
-ROWS = (5, 3, 8, 1, 2, 17)
-COLUMNS = (2, 3, 1, 4)
+# Rows and columns. Solvers treat wide problems in a way of their own: every law on several columns covers them.
+TALL = ((5, 2), (8, 3), (3, 1), (17, 4), (5, 4), (3, 3), (8, 2), (2, 2), (1, 1))
+WIDE = ((2, 3), (3, 4), (1, 2), (2, 4), (1, 3))
+ONE_COLUMN = ((5, 1), (3, 1), (8, 1), (1, 1), (2, 1), (17, 1))
+OVERDETERMINED = ((8, 2), (17, 3), (8, 3), (17, 2), (8, 1), (17, 1))
 FACTORS = (3.0, 0.01, -1.0, -0.5, 1000.0)
 PROBLEMS = 6
 SPREAD = 10.0
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def strengths(*, l1: bool | None = None, l2: bool | None = None) -> st.SearchStrategy[MinimiserConfig]:
-    """Strengths that are positive (True), 0 (False) or either (None), not both 0 unless asked."""
-    first = st.sampled_from({True: L1, False: (0.0,), None: (*L1, 0.0)}[l1])
-    second = st.sampled_from({True: L2, False: (0.0,), None: (0.0, *L2)}[l2])
-    configs = st.builds(MinimiserConfig, first, second)
-    return configs if l1 is False and l2 is False else configs.filter(lambda c: c.l1 or c.l2)
+def strengths(*, l1: bool, l2: bool) -> st.SearchStrategy[MinimiserConfig]:
+    """Strengths that are positive or 0."""
+    return st.builds(MinimiserConfig, st.sampled_from(L1 if l1 else (0.0,)), st.sampled_from(L2 if l2 else (0.0,)))
 
 
-def problems(_plan: Plan) -> st.SearchStrategy[Case]:
+L1_ALONE, L2_ALONE, BOTH = strengths(l1=True, l2=False), strengths(l1=False, l2=True), strengths(l1=True, l2=True)
+
+
+def problems(_plan: Plan) -> Strata:
     """Any problem, with one penalty or both."""
-    return _problems(strengths())
+    return _strata(L1_ALONE, L2_ALONE, BOTH)
 
 
-def strongly_convex(_plan: Plan) -> st.SearchStrategy[Case]:
+def strongly_convex(_plan: Plan) -> Strata:
     """Any problem with l2 > 0, so that its solution is unique."""
-    return _problems(strengths(l2=True))
+    return _strata(L2_ALONE, BOTH)
 
 
-def one_penalty(_plan: Plan) -> st.SearchStrategy[Case]:
+def one_penalty(_plan: Plan) -> Strata:
     """Any problem with one penalty alone."""
-    return _problems(st.one_of(strengths(l1=True, l2=False), strengths(l1=False, l2=True)))
+    return _strata(L1_ALONE, L2_ALONE)
 
 
-def thresholds(_plan: Plan) -> st.SearchStrategy[Case]:
+def thresholds(_plan: Plan) -> Strata:
     """Problems with l1 > 0 whose ‖Aᵀb‖∞ is a little below or above l1."""
-    return _problems(strengths(l1=True)).map(_near_threshold)
+    return [cases.map(_near_threshold) for cases in _strata(L1_ALONE, BOTH)]
 
 
-def closed_forms(_plan: Plan) -> st.SearchStrategy[Case]:
-    """Exactly orthonormal A with any strengths, or any A with l1 = 0, some without any penalty."""
-    orthonormal = st.builds(_orthonormal, strengths(), SEEDS)
-    bare = _problems(strengths(l1=False, l2=False), rows=(8, 17), columns=(2, 3, 1))
-    return st.one_of(orthonormal, _problems(strengths(l1=False, l2=True)), bare)
+def rescaled(_plan: Plan) -> Strata:
+    """Any problem, and each factor to scale its targets by: what is absolute shows at the large and the small."""
+    configs, shapes = st.one_of(L1_ALONE, BOTH, L2_ALONE), st.sampled_from((*TALL, *WIDE))
+    return [_problems(configs, shapes, factor=factor) for factor in FACTORS]
+
+
+def closed_forms(_plan: Plan) -> Strata:
+    """Exactly orthonormal A with l1 alone or both, or any A with l1 = 0, some without any penalty."""
+    orthonormal = [st.builds(_orthonormal, configs, SEEDS) for configs in (L1_ALONE, BOTH)]
+    bare = _problems(strengths(l1=False, l2=False), st.sampled_from(OVERDETERMINED))
+    return [*orthonormal, *_strata(L2_ALONE), bare]
 
 
 def one_dimensional(_plan: Plan) -> st.SearchStrategy[Case]:
@@ -72,7 +83,7 @@ def one_dimensional(_plan: Plan) -> st.SearchStrategy[Case]:
 
 def one_dimensional_l2(_plan: Plan) -> st.SearchStrategy[Case]:
     """One unknown, l2 > 0 alone."""
-    return _problems(strengths(l1=False, l2=True), columns=(1,))
+    return _problems(L2_ALONE, st.sampled_from(ONE_COLUMN))
 
 
 def near_equal_columns(_plan: Plan) -> st.SearchStrategy[Case]:
@@ -80,19 +91,15 @@ def near_equal_columns(_plan: Plan) -> st.SearchStrategy[Case]:
     return st.builds(_near_equal, st.sampled_from(L1), SEEDS)
 
 
+def _strata(*kinds: st.SearchStrategy[MinimiserConfig]) -> Strata:
+    """Tall and wide problems of each kind of penalty."""
+    return [_problems(configs, st.sampled_from(shapes)) for shapes in (TALL, WIDE) for configs in kinds]
+
+
 def _problems(
-    configs: st.SearchStrategy[MinimiserConfig],
-    rows: tuple[int, ...] = ROWS,
-    columns: tuple[int, ...] = COLUMNS,
+    configs: st.SearchStrategy[MinimiserConfig], shapes: st.SearchStrategy[tuple[int, int]], **values: Any
 ) -> st.SearchStrategy[Case]:
-    return st.builds(
-        _batch,
-        configs,
-        st.sampled_from(rows),
-        st.sampled_from(columns),
-        SEEDS,
-        factor=st.sampled_from(FACTORS),
-    )
+    return st.builds(_batch, configs, shapes, SEEDS, **{name: st.just(value) for name, value in values.items()})
 
 
 def _case(config: MinimiserConfig, a: Array, b: Array, seed: int, **values: Any) -> Case:
@@ -100,7 +107,8 @@ def _case(config: MinimiserConfig, a: Array, b: Array, seed: int, **values: Any)
     return Case(config, "float64", {"A": a, "b": b}, dims, ("P",), {"seed": seed, **values})
 
 
-def _batch(config: MinimiserConfig, n: int, k: int, seed: int, **values: Any) -> Case:
+def _batch(config: MinimiserConfig, shape: tuple[int, int], seed: int, **values: Any) -> Case:
+    n, k = shape
     rng = np.random.Generator(np.random.Philox(seed))
     a = rng.standard_normal((PROBLEMS, n, k)) + rng.standard_normal((PROBLEMS, n, 1)) * rng.choice(
         [0, 1], (PROBLEMS, 1, 1)

@@ -41,8 +41,8 @@ class Returning:
     backward = value = gradient = prox = minimise = step = log_density = forward
 
 
-def adapt(native: object, **declared: Any) -> Layer:
-    implementation = Implementation(lambda _: native, "layer_norm", name="mine", **declared)
+def adapt(native: object, family: str = "layer_norm", **declared: Any) -> Layer:
+    implementation = Implementation(lambda _: native, family, name="mine", **declared)
     return plain.adapt(native, implementation, DropoutConfig(0.5), "float64")
 
 
@@ -53,6 +53,24 @@ def test_names_map_the_layers_own_keys_to_canonical_ones() -> None:
     assert set(layer.parameters()) == {"scale"}
     assert layer.forward(np.ones((2, 3)), training=True)[0].tolist() == [2.0, 3.0, 4.0]
     assert layer.backward(np.ones((2, 3)))["scale"].tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_channels_last_layer_gets_a_transposed_view() -> None:
+    native = Affine()
+    layer = adapt(native, "batch_norm", layout="channels_last")
+    native.parameters["g"] = np.array([1.0, 2.0, 3.0])
+    x = np.ones((2, 3, 4, 5))
+    assert layer.forward(x, training=False)[0, :, 0, 0].tolist() == [1.0, 2.0, 3.0]
+    assert layer.backward(x)["x"][0, :, 0, 0].tolist() == [1.0, 2.0, 3.0]
+    assert native.x.shape == (2, 4, 5, 3)
+    assert np.may_share_memory(native.x, x)
+
+
+def test_a_channels_last_layer_gets_a_matrix_as_it_is() -> None:
+    native = Affine()
+    layer = adapt(native, "batch_norm", layout="channels_last")
+    assert layer.forward(np.ones((2, 3)), training=False).shape == (2, 3)
+    assert native.x.shape == (2, 3)
 
 
 def test_assigning_puts_a_new_array_under_the_key() -> None:

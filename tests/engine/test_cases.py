@@ -26,7 +26,7 @@ quietly = hypothesis.settings(deadline=None, max_examples=40, suppress_health_ch
 
 
 def drawn(family, dtype, recipe=None, **declares):
-    return FAMILIES[family](Plan(family, dtype, declares=declares), recipe)
+    return st.one_of(FAMILIES[family](Plan(family, dtype, declares=declares), recipe))
 
 
 def every(family):

@@ -47,6 +47,22 @@ def broken(_layers: Layers, _case: Case) -> Evidence:
     raise ZeroDivisionError
 
 
+def five_lengths(plan: Plan) -> list[st.SearchStrategy[Case]]:
+    """Five strata: vectors of one to five ones."""
+
+    def ones(length: int) -> st.SearchStrategy[Case]:
+        return st.just(Case(PenaltyConfig(l1=1.0), plan.dtype, {"w": np.ones(length, plan.dtype)}, {"w": ("W",)}))
+
+    return [ones(length) for length in range(1, 6)]
+
+
+@prop("l1.test-length", cases=five_lengths, level="core", formula="n < 5", dtypes=["float64"])
+def short(layers: Layers, case: Case) -> Evidence:
+    """No vector is long, which the last stratum refutes."""
+    layer = layers.make(case.config, case.dtype)
+    return within(layer.value(case["w"]), np.minimum(case["w"].sum(), 4.0), 1e-9)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server of this interpreter."""
@@ -143,6 +159,11 @@ def test_a_failure_that_does_not_recur_is_inconclusive(server: Server) -> None:
     cell = judged(server, "once").cell
     assert cell.verdict == "inconclusive"
     assert "did not recur" in cell.reason
+
+
+@pytest.mark.parametrize("settings", [{"profile": "quick"}, {"profile": "default"}, {"examples": 1}])
+def test_every_stratum_is_judged_however_small_the_run(server: Server, settings: dict[str, Any]) -> None:
+    assert judged(server, "right", short, **settings).cell.verdict == "failed"
 
 
 def test_a_law_that_raises_is_inconclusive_and_never_the_layers_fault(server: Server) -> None:
