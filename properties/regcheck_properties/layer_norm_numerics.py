@@ -61,9 +61,13 @@ def scale_law(layers: Layers, case: Case) -> list[Evidence]:
     return rescaled(layers, case, layer_norm, case.values["training"])
 
 
+# Lengths that have no exact reciprocal, and one of two values: what is lost in a constant's mean grows with them.
+INEXACT = (33, 127, 2, 1025)
+
+
 @prop(
     "layer_norm.constant-input-gives-shift",
-    cases=given(cases.layer_norm, "training", data="constant"),
+    cases=given(cases.layer_norm, "training", data="constant", lengths=INEXACT),
     level="numerics",
     statements=("10.2",),
     formula="x constant  ⇒  y = β, exactly for x = 0",

@@ -28,6 +28,8 @@ def input_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmeti
 
     The factors 2: automatic differentiation of x·(γs) + (β − mean·γs) forms Σg·x − mean·Σg, and others form
     a·g + b·x + c, whose terms are of size A where those of the formula are of size |z|; B's (n+1)uA is that size.
+    The chain rule goes by the variance, whose gradient holds s³: where that underflows, with d = |x − mean| = |z|/s,
+    an error of η·d·mean(|g|·d).
     """
     n, u, mean, b = norm.n, ar.u, norm.mean_over, standard.z
     size, z = np.abs(g), np.abs(norm.z)
@@ -37,6 +39,8 @@ def input_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmeti
     inner = dm1 + (z + b) * dm2 + 2 * m2 * b + (4 * u + standard.s) * (size + m1 + z * m2)
     # b = s²·m2 underflows where x is large: an error of η·|x|.
     tiny = ar.eta * ((n + 4) * norm.s + 4 + 4 * (np.abs(norm.x) + norm.magnitude)) + ar.eta_out
+    away = z / norm.s
+    tiny = tiny + ar.eta * away * mean(size * away)
     bound: Array = norm.s * inner + ar.u_out * np.abs(input_gradient_exactly(norm, g)) + tiny
     return bound
 

@@ -35,7 +35,7 @@ ANY = {"layer_norm": "layer_norm.matches-definition"}
 # that prints a gigabyte is left out: it would print one for every call of every law.
 NOTHING_ELSE = ("OverwritesInput", "WritesThroughReadOnly", "PrintsEveryCall")
 # Seconds by file: there are exhibits that hang, and nothing that takes long. A gigabyte takes a while.
-PATIENCE = {"hostile": 1.0, "hostile_factories": 1.0}
+PATIENCE = {"hostile": 1.0, "hostile_factories": 1.0, "hostile_results": 60.0}
 
 
 @dataclass(frozen=True)
