@@ -71,6 +71,7 @@ class Session:
         self.local: Any = None
         self.pending: list[dict[str, Any]] = []
         self.axes: dict[str, tuple[int, ...]] = {}
+        self.refusals: dict[tuple[Any, str], str] = {}
         self.made = 0
         self.printed = 0
         self.output = ""
@@ -92,19 +93,25 @@ class Session:
         """Numbers of spatial axes that the factory takes; every one where it refuses all, none where there are none."""
         if dtype not in self.axes:
             configs = [config for config in samples(self.family) if hasattr(config, "channels")]
-            taken = tuple(config.ndim for config in configs if self._takes(config, dtype))
+            taken = tuple(config.ndim for config in configs if not self.refusal(config, dtype))
             self.axes[dtype] = taken or tuple(config.ndim for config in configs)
         return self.axes[dtype]
 
-    def _takes(self, config: Any, dtype: str) -> bool:
+    def refusal(self, config: Any, dtype: str) -> str:
+        """Why the factory does not offer a config; empty where it does."""
+        if (config, dtype) not in self.refusals:
+            self.refusals[config, dtype] = self._refusal(config, dtype)
+        return self.refusals[config, dtype]
+
+    def _refusal(self, config: Any, dtype: str) -> str:
         self.reset()
         try:
             self.make(config, dtype).capabilities()
-        except Unsupported:
-            return False
+        except Unsupported as unsupported:
+            return str(unsupported) or "Unsupported"
         except Fault:  # its cells will show it
-            return True
-        return True
+            return ""
+        return ""
 
     def reset(self) -> None:
         """Forget the layers made so far."""
@@ -114,6 +121,7 @@ class Session:
     def renew(self) -> None:
         """Go on in a fresh worker process."""
         self.close()
+        self.output = ""
         self.local = None
 
     def ask(self, call: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,10 @@ The same `Host` serves a worker process and, for a debugger, the judge's own pro
 
 from __future__ import annotations
 
+import collections
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,13 +34,32 @@ ARGUMENTS = {
 }
 
 
+class Kept(NamedTuple):
+    """An array that was given or returned, and its content then."""
+
+    name: str
+    array: Array
+    content: bytes
+
+    def changed(self) -> bool:
+        """Whether the array holds something else now."""
+        return self.array.tobytes() != self.content
+
+
+class Call(NamedTuple):
+    """What a call was given and what it returned; nothing later may change either."""
+
+    given: list[Kept]
+    returned: list[Kept]
+
+
 class Host:
     """Layers of one implementation, and the answers to requests about them."""
 
     def __init__(self) -> None:
         self.implementations: dict[str, Implementation] = {}
         self.layers: dict[int, Layer] = {}
-        self.earlier: dict[int, tuple[Array, bytes]] = {}
+        self.earlier: dict[int, collections.deque[Call]] = {}
 
     def execute(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer {"calls": [...]} by {"result", "audit"} of the last call, or {"error"} of the first that raised."""
@@ -97,23 +117,22 @@ class Host:
         layer = self.layers[number]
         arguments = call["args"]
         named = dict(zip(ARGUMENTS.get(method, ()), arguments, strict=False))  # a scalar has no name
-        before = {name: value.tobytes() for name, value in named.items()}
+        given = [Kept(name, value, value.tobytes()) for name, value in named.items()]
         result = getattr(layer, method)(*arguments)
+        calls = self.earlier.setdefault(number, collections.deque(maxlen=2))
         audit = {
-            "changed": [name for name, value in named.items() if value.tobytes() != before[name]],
+            "changed": [
+                *(kept.name for kept in given if kept.changed()),
+                *(f"{kept.name} of an earlier call" for call in calls for kept in call.given if kept.changed()),
+            ],
             "aliases": [name for name, value in named.items() if _shares(result, value)],
-            "earlier_changed": self._earlier_changed(number),
+            "earlier_changed": any(kept.changed() for call in calls for kept in call.returned),
         }
         checked = _checked(method, result)
-        if method in {"forward", "gradient", "prox", "minimise"}:
-            self.earlier[number] = (checked, checked.tobytes())
+        if named:
+            found = checked if isinstance(checked, dict) else {method: checked}
+            calls.append(Call(given, [Kept(name, value, value.tobytes()) for name, value in found.items()]))
         return {"result": checked, "audit": audit}
-
-    def _earlier_changed(self, number: int) -> bool:
-        if number not in self.earlier:
-            return False
-        array, content = self.earlier[number]
-        return array.tobytes() != content
 
 
 def _overridden(layer: Layer) -> list[str]:
@@ -131,6 +150,10 @@ def _checked(method: str, result: Any) -> Any:
     if method in {"assign_parameters", "assign_state", "seed"}:
         return None
     if method == "tolerance":
+        if result is not None and not 0 <= float(result) < 1:
+            # w = 0 has a duality gap of P(0): who promises that promises nothing.
+            msg = f"tolerance returned {result!r}. Expected a relative duality gap in [0, 1), or None. Promise less."
+            raise WrongReturn(msg)
         return None if result is None else float(result)
     if method in {"parameters", "state", "backward"}:
         if not isinstance(result, dict):

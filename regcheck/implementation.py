@@ -18,6 +18,10 @@ class Unsupported(Exception):  # noqa: N818  (the contract's public name)
     """Raised by a factory, or a forward, for a config that the layer does not offer."""
 
 
+class DeclarationError(ValueError):
+    """A declaration that does not hold together; the message is one sentence for its author."""
+
+
 class Deviation:
     """What does not hold of an implementation, and why.
 
@@ -87,24 +91,34 @@ class Implementation:
 
         if self.family not in FAMILIES:
             self._refuse("family", f"one of {', '.join(FAMILIES)}", self.family)
-        conventions = FAMILIES[self.family].conventions
-        for key, value in self.declares.items():
-            if key not in conventions:
-                self._refuse("declares", f"conventions of {self.family}: {', '.join(conventions)}", key)
-            if conventions[key] and value not in conventions[key]:
-                self._refuse(f"declares[{key!r}]", f"one of {', '.join(conventions[key])}", value)
+        self._check_declares(FAMILIES[self.family].conventions)
         if self.layout is not None and self.layout not in LAYOUTS:
             self._refuse("layout", f"one of {', '.join(LAYOUTS)}", self.layout)
         for dtype in self.dtypes or ():
             if dtype not in DTYPES:
                 self._refuse("dtypes", f"some of {', '.join(DTYPES)}", dtype)
+        self._check_deviations()
+
+    def _check_declares(self, conventions: Mapping[str, tuple[str, ...]]) -> None:
+        for key, value in self.declares.items():
+            if key not in conventions:
+                self._refuse("declares", f"conventions of {self.family}: {', '.join(conventions)}", key)
+            if conventions[key] and value not in conventions[key]:
+                self._refuse(f"declares[{key!r}]", f"one of {', '.join(conventions[key])}", value)
+            if key == "tolerance" and not (isinstance(value, float | int) and 0 <= value < 1):
+                self._refuse("declares['tolerance']", "a relative duality gap in [0, 1)", value)
+
+    def _check_deviations(self) -> None:
+        for law, deviation in self.deviations.items():
+            for stratum in set(deviation.strata or ()) - set(DTYPES):
+                self._refuse(f"deviations[{law!r}].strata", f"some of {', '.join(DTYPES)}", stratum)
 
     def _refuse(self, what: str, expected: str, received: object) -> None:
         msg = (
             f"Invalid value for `{what}` of implementation {self.name!r}. Expected {expected}. "
             f"Received: {received!r}. Correct the declaration."
         )
-        raise ValueError(msg)
+        raise DeclarationError(msg)
 
 
 def implements(  # noqa: PLR0913  (the contract's keyword arguments)
@@ -152,8 +166,11 @@ def implementation_of(value: object) -> Implementation | None:
 
 
 def implementations_in(module: ModuleType) -> Iterator[tuple[str, Implementation]]:
-    """Yield (attribute, Implementation) for everything that `module` itself defines and marks."""
+    """Yield (attribute, Implementation) for everything that `module` itself defines and marks; an alias is no other."""
+    seen: set[int] = set()
     for attribute, value in list(vars(module).items()):
         found = implementation_of(value)
-        if found is not None and getattr(value, "__module__", None) == module.__name__:
-            yield attribute, found
+        if found is None or id(found) in seen or getattr(value, "__module__", None) != module.__name__:
+            continue
+        seen.add(id(found))
+        yield attribute, found

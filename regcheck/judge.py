@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
+import re
 import time
 import zlib
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ from regcheck.errors import WorkerError
 from regcheck.evaluate import CheckerError, Outcome, evaluate
 from regcheck.families import FAMILIES, WIDENING
 from regcheck.implementation import DTYPES
+from regcheck.plan import BUDGETS
 from regcheck.property import Plan, Property
 from regcheck.recur import Finding, NotRecurring, Recurrence
 from regcheck.tally import REFUSED, Quota, Tally
@@ -29,7 +33,6 @@ if TYPE_CHECKING:
     from regcheck.case import Case
     from regcheck.host import Session
 
-BUDGETS = {"quick": 20, "default": 200, "thorough": 2000}
 # A cell that takes longer is inconclusive; a call that takes longer is the layer's failure instead.
 CELL_SECONDS = {"quick": 60.0, "default": 120.0, "thorough": 1200.0}
 # Laws whose cases come few at a time stop at so many batches of a dtype; `--examples` lifts this.
@@ -177,7 +180,7 @@ class CellJudge:
                 trial = {**self.prop.document, convention: value}
                 outcome = evaluate(self.prop, finding.case, self.session, trial)
                 # A value that only takes the case out of the law's domain explains nothing.
-                if outcome.violation is None and outcome.ill_conditioned <= finding.outcome.ill_conditioned:
+                if outcome.violation is None and outcome.cases:
                     return f"matches {convention}={value}; declare it if that is intended"
         return ""
 
@@ -218,14 +221,20 @@ class CellJudge:
 
     def _plan(self, dtype: str, seed: int) -> Plan:
         axes = self.session.offered_axes(dtype)
-        return Plan(self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares, axes)
+        about = self.session.family, dtype, self.settings.profile, seed & 0x7FFFFFFF, self.session.declares, axes
+        return Plan(*about, functools.partial(self._takes, dtype))
+
+    def _takes(self, dtype: str, config: Any) -> bool:
+        """Whether the layer takes a config; asked once one was refused: most layers are not built twice."""
+        return not (self.tally.refused and self.session.refusal(config, dtype))
 
     def _visit(self, cases: SearchStrategy[Case], quota: Quota, seed: int) -> tuple[Case, Outcome] | None:
         """Judge a stratum's share of batches; the first that fails, or None."""
         failing: list[tuple[Case, Outcome]] = []
 
         def visit(case: Case) -> None:
-            outcome = evaluate(self.prop, case, self.session)
+            refusal = self.session.refusals.get((case.config, case.dtype), "")
+            outcome = Outcome(unsupported=refusal, refused=True) if refusal else evaluate(self.prop, case, self.session)
             self.tally.add(case, outcome)
             if outcome.violation is not None:
                 failing.append((case, outcome))
@@ -265,7 +274,7 @@ class CellJudge:
             seconds=round(time.monotonic() - self.started, 4),
             error_over_bound=number(peak) if judged else None,
             witness=witness,
-            output=self.session.output if verdict == "failed" else "",
+            output=finding.output if finding is not None and verdict == "failed" else "",
         )
         return Judgement(cell, finding)
 
@@ -275,11 +284,11 @@ def _names_fault(reason: str, outcome: Outcome) -> bool:
     if fault is None:
         return True
     words = {
-        "raised": ("raise", "error", "refuse", fault.name.lower()),
-        "died": ("crash", "segfault", "abort", "exit"),
-        "hung": ("hang", "loop"),
-    }.get(fault.kind, ("return",))
-    return any(word and word in reason.lower() for word in words)
+        "raised": rf"raises?|raised|refuses?|exceptions?|{re.escape(fault.name)}",
+        "died": r"crash(es)?|segfaults?|aborts?|exits?",
+        "hung": r"hangs?|never returns",
+    }.get(fault.kind, r"returns?")
+    return re.search(rf"\b({words})\b", reason, re.IGNORECASE) is not None
 
 
 def _generate_cases(strategy: Any, visit: Callable[[Case], None], count: int, seed: int) -> None:
@@ -297,7 +306,5 @@ def _generate_cases(strategy: Any, visit: Callable[[Case], None], count: int, se
     def run(case: Case) -> None:
         visit(case)
 
-    try:
+    with contextlib.suppress(_Enough):
         run()
-    except _Enough:
-        return

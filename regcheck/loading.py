@@ -16,7 +16,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from regcheck.families import FAMILIES
-from regcheck.implementation import Implementation, Unsupported, implementation_of, implementations_in
+from regcheck.implementation import (
+    DeclarationError,
+    Implementation,
+    Unsupported,
+    implementation_of,
+    implementations_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,11 +72,12 @@ def _module(source: dict[str, Any]) -> ModuleType:
         return importlib.import_module(source["name"])
     except LoadError:
         raise
+    except DeclarationError as error:
+        msg = f"{_describe(source)}: {error}"
+        raise LoadError(msg) from error
     except BaseException as error:
-        msg = (
-            f"{_describe(source)} cannot be imported: {type(error).__name__}: {error}. Import it in a plain "
-            "interpreter first."
-        )
+        why = f"{type(error).__name__}: {error}".removesuffix(".")
+        msg = f"{_describe(source)} cannot be imported: {why}. Import it in a plain interpreter first."
         raise LoadError(msg) from error
 
 

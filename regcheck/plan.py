@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from regcheck.property import Property
     from regcheck.registry import Entry
 
-PROFILES = ("quick", "default", "thorough")
+BUDGETS = {"quick": 20, "default": 200, "thorough": 2000}  # cases a cell
+PROFILES = tuple(BUDGETS)
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,9 @@ class Request:
 
     @property
     def partial(self) -> bool:
-        """Whether cells were filtered out, or judged without isolation."""
-        return bool(self.properties or self.levels or self.in_process)
+        """Whether cells were filtered out, judged by fewer cases than the profile's, or without isolation."""
+        fewer = self.examples is not None and self.examples < BUDGETS.get(self.profile, 0)
+        return bool(self.properties or self.levels or self.in_process or fewer)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,9 @@ def _target(text: str, family: str | None) -> Target:
             msg = f"There is no file {path!r}. Expected a Python file with marked factories. Check the path."
             raise UsageError(msg)
         return Target(text, _source({"kind": "file", "path": str(Path(path).resolve())}, attribute, family))
+    listed = _listed(text)
+    if listed is not None:
+        return listed
     module, _, attribute = text.partition(":")
     if not all(part.isidentifier() for part in module.split(".")) or (attribute and not attribute.isidentifier()):
         msg = (
@@ -90,6 +95,16 @@ def _target(text: str, family: str | None) -> Target:
 def _source(place: dict[str, Any], attribute: str, family: str | None) -> dict[str, Any]:
     """A place, what to take there, and the family that a bare class claims to be."""
     return place | ({"attribute": attribute} if attribute else {}) | ({"family": family} if family else {})
+
+
+def _listed(name: str) -> Target | None:
+    """The target that `regcheck list implementations` calls `name`."""
+    from regcheck import registry  # noqa: PLC0415  (imports the stock modules)
+
+    for found in registry.implementations()[0] if ":" not in name else ():
+        if found.name == name and found.attribute is not None:
+            return Target(name, {**found.entry.source(), "attribute": found.attribute})
+    return None
 
 
 def select(request: Request, properties: Mapping[str, Property]) -> list[Property]:
@@ -120,12 +135,15 @@ def _near(name: str, known: Iterable[str]) -> str:
 
 
 def named_apart(found: list[tuple[Target, dict[str, Any]]]) -> list[tuple[Target, dict[str, Any]]]:
-    """Give implementations of equal name an `@target` suffix."""
-    counts = Counter(about["name"] for _, about in found)
-    return [
-        (target, {**about, "name": f"{about['name']}@{target.label}"} if counts[about["name"]] > 1 else about)
-        for target, about in found
-    ]
+    """Give implementations of equal name an `@target` suffix, and those of one target their attribute's too."""
+    names = _apart([about["name"] for _, about in found], [f"@{target.label}" for target, _ in found])
+    names = _apart(names, [f":{about['attribute']}" for _, about in found])
+    return [(target, {**about, "name": name}) for (target, about), name in zip(found, names, strict=True)]
+
+
+def _apart(names: list[str], suffixes: list[str]) -> list[str]:
+    counts = Counter(names)
+    return [name + suffix if counts[name] > 1 else name for name, suffix in zip(names, suffixes, strict=True)]
 
 
 def check_deviations(about: Mapping[str, Any], properties: Mapping[str, Property]) -> None:

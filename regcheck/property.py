@@ -6,14 +6,14 @@ with what was expected and observed. The judge takes the worst, makes it recur a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from hypothesis.strategies import SearchStrategy
 
@@ -72,7 +72,8 @@ class Plan:
     """What a strategy of cases is asked for.
 
     `seed` differs from run to run, for laws that cover a fixed list. `axes`: numbers of spatial axes that the layer
-    takes, in families that have them; empty where any will do.
+    takes, in families that have them; empty where any will do. `takes` tells whether the layer takes a config: a
+    case of one that it refuses needs no arrays.
     """
 
     family: str
@@ -81,6 +82,7 @@ class Plan:
     seed: int = 0
     declares: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[int, ...] = ()
+    takes: Callable[[Any], bool] = field(default=lambda _: True)
 
 
 Law = "Callable[[Layers, Case], Evidence | Sequence[Evidence]]"

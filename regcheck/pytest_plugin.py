@@ -170,6 +170,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture
 def regcheck_cell(request: pytest.FixtureRequest) -> Any:
     """The record of the verdict on this item's cell (`regcheck.verdict.Cell`)."""
+    if not hasattr(request, "param"):
+        msg = "`regcheck_cell` has no cell here. Expected a test under @regcheck.parametrize(factory). Add it."
+        pytest.fail(msg, pytrace=False)
     return request.config.stash[_DOCKET].verdict(request.param)
 
 

@@ -23,11 +23,12 @@ HANG_SHRINK_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Finding:
-    """A failure that recurred: the smallest case, what was seen, and the calls that must come before."""
+    """A failure that recurred: the smallest case, what was seen and printed, and the calls that must come before."""
 
     case: Case
     outcome: Outcome
     history: tuple[Case, ...] = ()
+    output: str = ""
 
 
 class NotRecurring(Exception):  # noqa: N818
@@ -49,7 +50,7 @@ class Recurrence:
         for candidate in [case] if single is case else [single, case]:
             again = self._once_more(candidate, outcome)
             if again.same_kind(outcome):
-                return Finding(candidate, again)
+                return Finding(candidate, again, output=self.session.output)
         self.session.renew()
         for earlier in before:
             evaluate(self.prop, earlier, self.session)
@@ -60,7 +61,7 @@ class Recurrence:
                 f"a failure did not recur: expected {violation.expected}, saw {violation.observed}" if violation else ""
             )
             raise NotRecurring(msg)
-        return Finding(case, again, tuple(before))
+        return Finding(case, again, tuple(before), self.session.output)
 
     def _recur_independently(self, case: Case) -> Finding:
         self.session.renew()
@@ -70,7 +71,7 @@ class Recurrence:
         if again.violation is None:
             msg = "a statistical failure was not confirmed by a second, independent test"
             raise NotRecurring(msg)
-        return Finding(fresh, again)
+        return Finding(fresh, again, output=self.session.output)
 
     def smallest(self, finding: Finding, calls: int | None) -> Finding:
         """The failure cut down as far as some calls reach."""
@@ -89,7 +90,7 @@ class Recurrence:
             self.session.renew()
             last = evaluate(self.prop, case, self.session)
             if last.same_kind(outcome):
-                return Finding(case, last)
+                return Finding(case, last, output=self.session.output)
         msg = f"a failure did not recur: {outcome.violation.observed if outcome.violation else ''}"
         raise NotRecurring(msg)
 

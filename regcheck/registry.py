@@ -53,6 +53,7 @@ class Listed(NamedTuple):
     declares: dict[str, Any] | None
     deviations: dict[str, str] | None
     entry: Entry
+    attribute: str | None = None
 
 
 @dataclass(frozen=True)
@@ -150,19 +151,19 @@ def _list(entry: Entry, blocker: _Blocker) -> list[Listed]:
         return [Listed(entry.name, None, None, None, None, None, entry)]
     attribute = entry.source().get("attribute")
     if attribute is None:
-        return [_describe(found, entry) for _, found in implementations_in(module)]
+        return [_describe(found, entry, name) for name, found in implementations_in(module)]
     found = implementation_of(getattr(module, attribute))
     if found is None:
         msg = f"{entry.value} is not marked with implements"
         raise TypeError(msg)
-    return [_describe(found, entry)]
+    return [_describe(found, entry, attribute)]
 
 
-def _describe(found: Implementation, entry: Entry) -> Listed:
+def _describe(found: Implementation, entry: Entry, attribute: str) -> Listed:
     framework = found.framework
     available = None if framework is None else installed(framework)
     deviations = {key: deviation.reason for key, deviation in found.deviations.items()}
-    return Listed(found.name, framework, found.family, available, found.declares, deviations, entry)
+    return Listed(found.name, framework, found.family, available, found.declares, deviations, entry, attribute)
 
 
 class _BlockedError(ImportError):

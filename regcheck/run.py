@@ -44,6 +44,7 @@ class Run:
         self.planned: list[tuple[dict[str, Any], Property]] = []
         self.complete = False
         self.whole = True
+        self.partial = request.partial
         self.started = self.saved = time.monotonic()
 
     def verify(self) -> Report:
@@ -62,7 +63,7 @@ class Run:
             self._judge(court, units)
             clean = True
         except KeyboardInterrupt:
-            self.complete = False
+            self._fill_in("not judged: the run was interrupted")
         finally:
             court.close(kill=not clean)
         report = self.report()
@@ -105,7 +106,7 @@ class Run:
             self.misjudged += event["wrong"]
             self.canaries = "misjudged: " + "; ".join(self.misjudged) if self.misjudged else "judged rightly"
         elif kind == "unreachable" and unit["do"] == "probe" and by_label[unit["label"]].stock:
-            self.not_installed.append(unit["label"])
+            self._take_missing(unit["label"], event["message"])
         elif kind == "unreachable":
             raise UsageError(event["message"])
         elif kind == "internal":
@@ -114,20 +115,31 @@ class Run:
             target = by_label[unit["label"]]
             self.environments[unit["environment"]].update(event["versions"])
             if "error" in event["reply"]:
-                self._take_broken(target, event["reply"]["error"])
+                self._take_broken(target, event["reply"]["error"], unit["python"] if self.request.pythons else "")
                 return
             for about in event["reply"]["result"]["implementations"]:
                 found[unit["environment"]].append((target, about))
 
-    def _take_broken(self, target: Target, error: dict[str, Any]) -> None:
+    def _take_missing(self, label: str, message: str) -> None:
+        """A framework that is not there is named; one that is there and cannot be imported is a problem."""
+        if "ModuleNotFoundError: " in message:
+            self.not_installed.append(label)
+        else:
+            self.whole = False
+            self.problems.append(message)
+
+    def _take_broken(self, target: Target, error: dict[str, Any], python: str) -> None:
         if not target.stock:
-            raise UsageError(error["message"], error.get("lines", ()))
+            message = f"under {python}: {error['message']}" if python else error["message"]
+            raise UsageError(message, error.get("lines", ()))
+        self.whole = False
         self.problems.append(f"plug-in {target.label}: {error['message']}")
 
     def _unit(
         self, target: Target, about: dict[str, Any], python: str, environment: int, laws: list[Property]
     ) -> list[dict[str, Any]]:
         if self.request.family not in (None, about["family"]):
+            self.partial = True
             return []
         chosen = [law for law in laws if law.applies_to(about["family"])]
         if not chosen:
@@ -166,14 +178,14 @@ class Run:
                     self.peaks[name] = max(peak, self.peaks.get(name, 0.0))
             else:
                 self._take_trouble(unit, event)
-        self._fill_in()
+        self._fill_in("the cell was planned and gave no record")
         self.complete = True
 
     def _take_trouble(self, unit: dict[str, Any], event: dict[str, Any]) -> None:
         about = f"{unit['about']['name']}: {event['message']}"
         (self.internal if event["event"] == "internal" else self.problems).append(about)
 
-    def _fill_in(self) -> None:
+    def _fill_in(self, reason: str) -> None:
         """A planned cell that gave no record is inconclusive, never silently absent."""
         done = {(c.environment, c.implementation, c.property) for c in self.cells}
         for unit, law in self.planned:
@@ -188,7 +200,7 @@ class Run:
                     revision=law.revision,
                     level=law.level,
                     verdict="inconclusive",
-                    reason="the cell was planned and gave no record",
+                    reason=reason,
                 )
                 self.cells.append(cell)
 
@@ -203,8 +215,8 @@ class Run:
         conformant = (
             self.complete
             and self.whole
-            and not self.request.partial
-            and bool(summary.planned)
+            and not self.partial
+            and bool(summary.passed + summary.failed + summary.deviates)
             and not (summary.inconclusive or self.misjudged or self.internal)
             and not any(c.verdict == "failed" and c.level != "extreme" for c in cells)
         )
@@ -213,7 +225,7 @@ class Run:
             conformant=conformant,
             complete=self.complete,
             in_process=self.request.in_process,
-            partial=self.request.partial,
+            partial=self.partial,
             canaries=self.canaries,
             seed=self.seed,
             profile=self.request.profile,

@@ -98,6 +98,8 @@ def sequential_rate(  # noqa: PLR0913  (a test is its two hypotheses and its two
     probability beta/2; the other half pays for stopping at `most_draws`. A side on which no rate lies that far out is
     not tested.
     """
+    if low > 1 or high < 0:  # no rate at all lies there
+        return Rate(math.inf, math.nan, 0)
     sides = _sides(low, high, effect)
     limit = most_draws(low, high, effect, alpha=alpha, beta=beta)
     convicts, acquits = math.log(2 / alpha), math.log(beta / 2)

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from regcheck.property import Property
 
 MIN_EXAMPLES = 4  # batches of a dtype, however many cases the first ones hold
-# Configs that are refused do not count. A stratum is given up after so many refused examples, and so many more for
-# every one that was taken: one that a quarter of examples have is missed in three dtypes with 1e-9.
-REFUSED, REFUSED_EACH = 24, 8
+# Configs that are refused do not count. A stratum is given up after so many of them, and so many more for every one
+# that was taken: where the factory takes one config in sixteen, all three dtypes miss it with probability 1e-5.
+REFUSED, REFUSED_EACH = 60, 16
 HISTORY = 400
 
 
@@ -41,9 +41,9 @@ class Tally:
         self.history = [*self.history[-HISTORY:], case]
         if outcome.unsupported is not None:
             self.left_out += max(1, case.count())
+            self.reasons[outcome.unsupported] = self.reasons.get(outcome.unsupported, 0) + 1
             self.refused += outcome.refused
             self.spent += 0 if outcome.refused else max(1, case.count())
-            self.reasons[outcome.unsupported] = self.reasons.get(outcome.unsupported, 0) + 1
             return
         self.cases += outcome.cases
         self.spent += outcome.cases

@@ -161,13 +161,11 @@ def output_bounded(layers: Layers, case: Case) -> list[Evidence]:
 
 
 def _outcome(layer: HostedLayer, method: str, *arguments: Any) -> Array | None:
-    """The result of a call, or None if it raised a Python error. A crash or a hang passes through."""
+    """The result of a call, or None if it raised a Python error. A crash, a hang or a broken factory passes through."""
     try:
         found: Array = getattr(layer, method)(*arguments)
-    except Unsupported:
-        return None
     except Fault as fault:
-        if fault.kind != "raised":
+        if fault.kind != "raised" or fault.method == "make":
             raise
         return None
     return found

@@ -26,6 +26,7 @@ EFFECT = 0.01  # smallest deviation of a rate that is found, in standard deviati
 CLOSER = EFFECT / 3
 RESOLUTION = 2.0**-16  # a rate realised by whole numbers of 16 bits is the rate
 LAGS = range(1, 65)  # in 8 calls of 67 000 entries a correlation of 0.03 is found with power 0.999
+SEVERAL = (1.0, -1.0, 0.25, -3.0, 8.0, -0.5, 2.0)
 SQUARE = (64, 64)  # two independent masks of this size agree with probability below 1e-400
 
 
@@ -105,10 +106,11 @@ def expectation_preserved(layers: Layers, case: Case) -> Evidence:
 
 def _sequential(layer: HostedLayer, case: Case, low: float, high: float) -> Evidence:
     """Evidence that entries are kept at a rate in [low, high]."""
-    p, ones = case.config.rate, np.ones(CHUNK, case.dtype)
+    # Of both signs and several sizes: what is dropped may depend on none of them.
+    p, x = case.config.rate, np.resize(np.array(SEVERAL, case.dtype), CHUNK)
 
     def draw() -> tuple[int, int]:
-        return int(np.count_nonzero(mask(layer, ones))), ones.size
+        return int(np.count_nonzero(mask(layer, x))), x.size
 
     effect = (CLOSER if case.values.get("confirming") else EFFECT) * math.sqrt(p * (1 - p))
     found = statistical.sequential_rate(draw, low - RESOLUTION, high + RESOLUTION, effect)

@@ -61,7 +61,7 @@ def _check(family: str | None, sizes: Sequence[str]) -> None:
     if missing:
         msg = (
             f"Benchmarks need {' and '.join(m.replace('_', '-') for m in missing)}, not installed here. "
-            "Install the extra: pip install 'regcheck[bench]'."
+            "Install them: pip install pytest pytest-benchmark."
         )
         raise UsageError(msg)
     if family is not None:

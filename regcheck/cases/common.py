@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from regcheck.case import Case
+from regcheck.cases.order import turned
 from regcheck.families import (
     FAMILIES,
     BatchNormConfig,
@@ -54,14 +55,17 @@ STRENGTHS = ((0.5, 0.25), (0.5, 0.0), (0.0, 0.25))
 RATES = (0.25, 0.5, 0.7)
 
 
-def calls(plan: Plan) -> SearchStrategy[Case]:
-    """Arguments, cotangent, parameters and state of one layer; `values`: training, seed."""
-    return _cases(plan, USUAL, _eighths)
+def calls(plan: Plan) -> list[SearchStrategy[Case]]:
+    """Arguments, cotangent, parameters and state of one layer; `values`: training, seed.
+
+    With γ and β and without are strata: a layer goes another way without them.
+    """
+    return _strata(plan, USUAL, _eighths)
 
 
-def whole(plan: Plan) -> SearchStrategy[Case]:
+def whole(plan: Plan) -> list[SearchStrategy[Case]]:
     """As `calls`, small whole numbers on short axes and ε = 1: the order of a sum matters as little as it can."""
-    return _cases(plan, POWERS, _whole).map(_unit_eps)
+    return [cases.map(_unit_eps) for cases in _strata(plan, POWERS, _whole)]
 
 
 def _unit_eps(case: Case) -> Case:
@@ -70,9 +74,9 @@ def _unit_eps(case: Case) -> Case:
     return dataclasses.replace(case, config=dataclasses.replace(case.config, eps=1.0))
 
 
-def wide(plan: Plan) -> SearchStrategy[Case]:
+def wide(plan: Plan) -> list[SearchStrategy[Case]]:
     """As `calls`; every group has a magnitude of its own, up to where squares overflow; some are constant or 0."""
-    return _cases(plan, USUAL, _wide)
+    return _strata(plan, USUAL, _wide)
 
 
 def laid_out(case: Case, layout: str) -> Case:
@@ -82,11 +86,24 @@ def laid_out(case: Case, layout: str) -> Case:
     return case.with_arrays(**{name: lay(case[name]) for name in names})
 
 
+def _strata(plan: Plan, sizes: Lengths, fill: Callable[..., Array]) -> list[SearchStrategy[Case]]:
+    affine = (True, False) if hasattr(FAMILIES[plan.family].config, "affine") else (False,)
+    return [_cases(plan, _from(sizes, plan, i, len(affine)), fill, choice) for i, choice in enumerate(affine)]
+
+
+def _from(sizes: Lengths, plan: Plan, stratum: int, strata: int) -> Lengths:
+    """The lengths of batches and of spatial axes in the order of a stratum; features stay, so that 1 meets not 1."""
+    batch, spatial = (turned(lengths, plan, stratum, strata) for lengths in (sizes.batch, sizes.spatial))
+    return Lengths(batch, sizes.inner, spatial)
+
+
 @st.composite
-def _cases(draw: DrawFn, plan: Plan, sizes: Lengths, fill: Callable[..., Array]) -> Case:
-    config, dims = _SHAPES[FAMILIES[plan.family].config](draw, sizes, plan.axes)
+def _cases(draw: DrawFn, plan: Plan, sizes: Lengths, fill: Callable[..., Array], affine: bool) -> Case:  # noqa: FBT001
+    config, dims = _SHAPES[FAMILIES[plan.family].config](draw, sizes, plan.axes, affine)
     lengths = _lengths(draw, config, dims, sizes)
-    seed = draw(SEEDS)
+    seed, training = draw(SEEDS), draw(st.booleans())
+    if not plan.takes(config):
+        return Case(config, plan.dtype)
     rng = np.random.Generator(np.random.Philox(seed))
     arrays = {}
     for name, axes in dims.items():
@@ -94,48 +111,48 @@ def _cases(draw: DrawFn, plan: Plan, sizes: Lengths, fill: Callable[..., Array])
         filled = name in {"x", "w"}
         numbers = fill(rng, shape, _group(config, shape), plan.dtype) if filled else _small(rng, name, shape)
         arrays[name] = numbers.astype(plan.dtype)
-    values = {"seed": seed, "training": draw(st.booleans())}
+    values = {"seed": seed, "training": training}
     return Case(config, plan.dtype, arrays, dims, (next(iter(dims.values()))[0],), values)
 
 
 # --- shapes
 
 
-def _penalty(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
-    del sizes, axes
+def _penalty(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
+    del sizes, axes, affine
     return PenaltyConfig(l1=0.5, l2=0.25), {"w": draw(st.sampled_from((("W",), ("W", "V"))))}
 
 
-def _minimiser(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
-    del sizes, axes
+def _minimiser(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
+    del sizes, axes, affine
     return MinimiserConfig(*draw(st.sampled_from(STRENGTHS))), {"a": ("N", "K"), "b": ("N",)}
 
 
-def _weight_decay(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
-    del draw, sizes, axes
+def _weight_decay(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
+    del draw, sizes, axes, affine
     return WeightDecayConfig(learning_rate=0.125, decay=0.5), {"w": ("W",), "gradient": ("W",)}
 
 
-def _prior(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
-    del sizes, axes
+def _prior(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
+    del sizes, axes, affine
     return PriorConfig(draw(st.sampled_from((0.5, 2.0)))), {"w": ("W",)}
 
 
-def _dropout(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
-    del sizes, axes
+def _dropout(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
+    del sizes, axes, affine
     ndim = draw(st.sampled_from((1, 2)))
     return DropoutConfig(draw(st.sampled_from(RATES)), ndim), _batched(("N", "C", "S0", "S1")[: 2 + ndim])
 
 
 def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
-    def shapes(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
+    def shapes(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
         known = (2, 1, 0, 3) if kind is not InstanceNormConfig else (2, 1, 3)
         ndim = draw(st.sampled_from([n for n in known if n in (axes or known)]))
         extra = {name: draw(st.sampled_from(choices)) for name, choices in options.items()}
         channels = draw(st.sampled_from(sizes.inner))
         if kind is GroupNormConfig:
             extra["groups"] = draw(st.sampled_from((channels, 1)))
-        config = kind(channels=channels, ndim=ndim, affine=draw(st.sampled_from(AFFINE)), **extra)
+        config = kind(channels=channels, ndim=ndim, affine=affine, **extra)
         dims = _batched(("N", "C", "S0", "S1", "S2")[: 2 + ndim], ("C",) if config.affine else None)
         state: Dims = {"running_mean": ("C",), "running_var": ("C",)} if kind is BatchNormConfig else {}
         return config, dims | state
@@ -144,10 +161,10 @@ def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
 
 
 def _features(kind: type) -> Callable[..., tuple[Any, Dims]]:
-    def shapes(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...]) -> tuple[Any, Dims]:
+    def shapes(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
         del axes
         shape = tuple(draw(st.sampled_from(sizes.inner)) for _ in range(draw(st.sampled_from((1, 2)))))
-        config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=draw(st.sampled_from(AFFINE)))
+        config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=affine)
         features = ("F0", "F1")[: len(shape)]
         dims = _batched(("N", *features), features if config.affine else None)
         if kind is RMSNormConfig:
@@ -163,7 +180,6 @@ def _batched(axes: tuple[str, ...], parameters: tuple[str, ...] | None = None) -
 
 
 EPS = (1e-5, 1e-3)
-AFFINE = (True, True, True, False)
 _SHAPES: dict[type, Callable[..., tuple[Any, Dims]]] = {
     PenaltyConfig: _penalty,
     MinimiserConfig: _minimiser,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
 
 from regcheck.case import Case
 from regcheck.cases import fill
+from regcheck.cases.order import turned
 from regcheck.families import BatchNormConfig, LayerNormConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from hypothesis.strategies import DrawFn, SearchStrategy
 
     from regcheck.property import Plan
 
-__all__ = ["ELEMENTS", "LENGTHS", "LONG", "ROWS", "Recipe", "batch_norm", "layer_norm"]
+__all__ = ["ELEMENTS", "LENGTHS", "LONG", "MANY_ROWS", "ROWS", "Recipe", "batch_norm", "layer_norm"]
 
 # Small lengths show the most: typical ones first (the simplest example), then edges, block sizes, their neighbours.
 LENGTHS = (3, 5, 8, 2, 17, 4, 32, 33, 7, 13, 64, 127, 128)
@@ -28,6 +31,7 @@ Trailing = tuple[tuple[int, ...], ...]
 TRAILING: Trailing = ((2,), (3,), (2, 3))  # what follows the first of several axes
 SPATIAL = (0, 2, 1, 3)  # numbers of spatial axes, each a stratum: libraries have a layer of its own for each
 ROWS = (12, 17, 24, 9, 32, 1)
+MANY_ROWS = (65, 257)  # beyond the blocks in which a layer may work, where rows are short enough
 AFFINE = (True, True, True, False)
 ELEMENTS = 4000
 SEEDS = st.integers(0, 2**32 - 1)
@@ -103,20 +107,37 @@ def _values(seed: int, rng: fill.Generator, dtype: str) -> dict[str, object]:
     }
 
 
+def _drawing(draw: DrawFn, plan: Plan, stratum: _Stratum) -> Callable[[Sequence[Any]], Any]:
+    """A function that draws one of some values."""
+    return lambda values: draw(st.sampled_from(turned(values, plan, stratum.number, stratum.of)))
+
+
 def _seed(draw: DrawFn, plan: Plan) -> int:
     """A seed of the data. Hypothesis begins with 0 and prefers small numbers: the run's own seed tells runs apart."""
     return (draw(SEEDS) + plan.seed) % 2**32
 
 
+class _Stratum(NamedTuple):
+    """Which of how many strata, and what is fixed in it: what follows the first axis, and whether there are γ and β."""
+
+    number: int
+    of: int
+    trailing: Trailing = ((),)
+    affine: tuple[bool, ...] = AFFINE
+
+
 @st.composite
-def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, trailing: Trailing, affine: tuple[bool, ...]) -> Case:
-    first, others = draw(st.sampled_from(recipe.sizes(plan))), draw(st.sampled_from(trailing))
+def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: _Stratum) -> Case:
+    one_of = _drawing(draw, plan, stratum)
+    first, others = one_of(recipe.sizes(plan)), one_of(stratum.trailing)
     shape = (first, *others) if first < 64 else (first,)
     n = int(np.prod(shape, dtype=int))
-    count = min(draw(st.sampled_from(ROWS)), max(1, ELEMENTS // n))
-    eps = draw(st.sampled_from(recipe.eps))
-    config = LayerNormConfig(shape=shape, eps=eps, affine=draw(st.sampled_from(affine)) or recipe.affine)
+    count = min(one_of((*ROWS, *MANY_ROWS)), max(1, ELEMENTS // n))
+    eps = one_of(recipe.eps)
+    config = LayerNormConfig(shape=shape, eps=eps, affine=one_of(stratum.affine) or recipe.affine)
     seed = _seed(draw, plan)
+    if not plan.takes(config):
+        return Case(config, plan.dtype)
     rng = fill.generator(seed)
     rows = recipe.rows(rng, (count, n), plan, eps)
     x = rows.reshape(count, *shape)
@@ -132,18 +153,20 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, trailing: Trailing, af
 
 
 @st.composite
-def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe, ndim: int) -> Case:
-    spatial = tuple(draw(st.sampled_from(recipe.spatial)) for _ in range(ndim))
+def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: _Stratum, ndim: int) -> Case:
+    one_of = _drawing(draw, plan, stratum)
+    spatial = tuple(one_of(recipe.spatial) for _ in range(ndim))
     inner = int(np.prod(spatial, dtype=int))
     longest = max(400, *recipe.lengths)
     sizes = tuple(n for n in (*recipe.lengths, 1) if min(recipe.sizes(plan)) <= n * inner <= longest)
-    batches = draw(st.sampled_from(sizes)), draw(st.sampled_from(sizes))
+    batches = one_of(sizes), draw(st.sampled_from(sizes))
     counts = [n * inner for n in batches]
-    channels = min(draw(st.sampled_from(ROWS)), max(1, ELEMENTS // max(counts)))
-    eps, affine = draw(st.sampled_from(recipe.eps)), draw(st.sampled_from(AFFINE))
-    momentum = draw(st.sampled_from(MOMENTA))
+    channels = min(one_of(ROWS), max(1, ELEMENTS // max(counts)))
+    eps, affine, momentum = one_of(recipe.eps), one_of(stratum.affine), one_of(MOMENTA)
     config = BatchNormConfig(channels, ndim, eps, momentum, affine or recipe.affine)
     seed = _seed(draw, plan)
+    if not plan.takes(config):
+        return Case(config, plan.dtype)
     rng = fill.generator(seed)
     rows = [recipe.rows(rng, (channels, m), plan, eps) for m in counts]
     x, x2 = (_to_channels(made, n, spatial) for made, n in zip(rows, batches, strict=True))
@@ -173,8 +196,10 @@ def layer_norm(plan: Plan, recipe: Recipe | None = None) -> list[SearchStrategy[
     recipe = recipe or Recipe()
     if recipe.lengths is LENGTHS:
         kinds = (((),), AFFINE), (TRAILING, (True,)), (TRAILING, (False,))
-        return [_layer_norm(plan, recipe, *kind) for kind in kinds[: 2 if recipe.affine else 3]]
-    return [_layer_norm(plan, replace(recipe, lengths=(length,)), ((),), AFFINE) for length in recipe.lengths]
+        of = 2 if recipe.affine else 3
+        return [_layer_norm(plan, recipe, _Stratum(i, of, *kind)) for i, kind in enumerate(kinds[:of])]
+    alone = [replace(recipe, lengths=(length,)) for length in recipe.lengths]
+    return [_layer_norm(plan, one, _Stratum(i, len(alone))) for i, one in enumerate(alone)]
 
 
 def batch_norm(plan: Plan, recipe: Recipe | None = None) -> list[SearchStrategy[Case]]:
@@ -184,4 +209,5 @@ def batch_norm(plan: Plan, recipe: Recipe | None = None) -> list[SearchStrategy[
     records is of the size of its squares: `squares="input"` is the widest choice where the state is looked at.
     """
     axes = [ndim for ndim in SPATIAL if ndim in (plan.axes or SPATIAL)]
-    return [_batch_norm(plan, recipe or Recipe(squares="input"), ndim) for ndim in axes]
+    recipe = recipe or Recipe(squares="input")
+    return [_batch_norm(plan, recipe, _Stratum(i, len(axes)), ndim) for i, ndim in enumerate(axes)]

@@ -61,6 +61,23 @@ def by_verdict(report: Report, verdict: Verdict) -> list[Cell]:
     return [cell for cell in report.cells if cell.verdict == verdict]
 
 
+def failures(report: Report) -> list[list[Cell]]:
+    """The failed cells; those of a layer that did not return, always in the same way, are told as one."""
+    groups: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in by_verdict(report, "failed"):
+        observed = cell.witness.observed if cell.witness is not None else ""
+        apart = cell.property if not observed or not cell.reason.startswith(observed) else ""
+        key = (apart, column(report, cell), cell.reason)
+        groups.setdefault(key, []).append(cell)
+    return list(groups.values())
+
+
+def others(cells: list[Cell]) -> str:
+    """What else fails in the same way as the first of some cells, in one line; empty if nothing does."""
+    names = ", ".join(one_line(cell.property) for cell in cells[1:])
+    return f"and {len(cells) - 1} more in the same way: {names}" if names else ""
+
+
 def by_reason(report: Report, verdict: Verdict) -> dict[str, list[Cell]]:
     """The cells with this verdict, by family and reason: what a run left out, in few lines."""
     groups: dict[str, list[Cell]] = {}

@@ -99,12 +99,15 @@ def _mark(cell: Cell | None) -> str:
 def _details(report: Report, claims: Claims) -> Iterator[str]:
     yield "A number beside *passed* is the largest error that was seen, in units of its bound."
     yield ""
-    failed = layout.by_verdict(report, "failed")
-    if failed:
+    failures = layout.failures(report)
+    if failures:
         yield "## Failures"
         yield ""
-    for cell in failed:
-        yield from _failure(report, cell, claims)
+    for cells in failures:
+        yield from _failure(report, cells[0], claims)
+        if len(cells) > 1:
+            yield escape(layout.others(cells))
+            yield ""
     yield from _list("Deviations, as declared", layout.by_verdict(report, "deviates"), report)
     yield from _list("Inconclusive", layout.by_verdict(report, "inconclusive"), report)
     yield from _left_out(report)

@@ -48,9 +48,11 @@ def renderables(report: Report, claims: Claims, *, width: int = 120, unicode: bo
     yield from _list("Deviations, as declared", layout.by_verdict(report, "deviates"), report)
     yield from _list("Inconclusive", layout.by_verdict(report, "inconclusive"), report)
     yield from _left_out(report)
-    for cell in layout.by_verdict(report, "failed"):
+    for cells in layout.failures(report):
         yield Text()
-        yield from _failure(report, cell, claims, glyphs)
+        yield from _failure(report, cells[0], claims, glyphs)
+        if len(cells) > 1:
+            yield Padding(Text(layout.others(cells), "red"), (0, 0, 0, 2))
     yield from _foot(report)
 
 

@@ -88,6 +88,59 @@ def test_a_misjudged_canary_makes_the_run_not_conformant(monkeypatch: pytest.Mon
     assert not report.conformant
 
 
+REFUSING = """
+import numpy as np, regcheck
+
+class Zero:
+    def value(self, w):
+        return w.dtype.type(0)
+
+@regcheck.implements("l1")
+def never(config):
+    raise regcheck.Unsupported("not today")
+
+@regcheck.implements("l1", name="same")
+def one(config):
+    return Zero()
+
+@regcheck.implements("l1", name="same")
+def two(config):
+    return Zero()
+
+alias = one
+"""
+
+
+def test_a_layer_of_which_nothing_was_judged_is_not_conformant(tmp_path: Path) -> None:
+    (tmp_path / "layers.py").write_text(REFUSING)
+    report = run(f"{tmp_path / 'layers.py'}:never")
+    assert report.summary.not_applicable == report.summary.planned > 10
+    assert not report.conformant
+
+
+def test_equal_names_in_one_file_are_told_apart_and_an_alias_is_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "layers.py"
+    path.write_text(REFUSING)
+    report = run(str(path), properties=("l1.value*",))
+    assert sorted(c.implementation for c in report.cells) == ["never", f"same@{path}:one", f"same@{path}:two"]
+
+
+def test_a_run_of_one_family_of_several_is_partial(tmp_path: Path) -> None:
+    path = tmp_path / "layers.py"
+    path.write_text(REFUSING.replace('"l1", name="same"', '"l2", name="same"'))
+    assert run(str(path), family="l2").partial
+    assert run(f"{path}:one", examples=1).partial
+
+
+def test_a_broken_framework_is_no_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise RuntimeError('half installed')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("regcheck.processes.registry.adapters", lambda: {"torch": "regcheck.adapters.torch"})
+    with pytest.raises(UsageError, match="half installed"):
+        run("regcheck.stock.torch:l1")
+
+
 def test_an_environment_names_the_version_of_the_target_s_own_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 import regcheck
@@ -38,6 +39,11 @@ def batch_norm_momentum_unchanged(config: Any) -> keras.layers.Layer:
     return _batch_norm(config, momentum=config.momentum)
 
 
+def _number(value: float, dtype: Any) -> Any:
+    """A tensor of the number itself: `ops.cast` rounds a Python float to float32 first."""
+    return ops.convert_to_tensor(np.array(value, keras.backend.standardize_dtype(dtype)))
+
+
 class UnbiasedBatchNorm(keras.layers.Layer):
     """A Keras layer by the document: m/(m − 1), momentum of the new batch, names of its own."""
 
@@ -68,13 +74,13 @@ class UnbiasedBatchNorm(keras.layers.Layer):
             m = ops.cast(ops.size(x) // self.config.channels, wide.dtype)
             self._average(self.centre, mean)
             self._average(self.spread, variance * m / ops.maximum(m - 1, 1))
-        y = (wide - mean) / ops.sqrt(variance + ops.cast(self.config.eps, wide.dtype))
+        y = (wide - mean) / ops.sqrt(variance + _number(self.config.eps, wide.dtype))
         if self.config.affine:
             y = y * ops.cast(self.multiplier, wide.dtype) + ops.cast(self.addend, wide.dtype)
         return ops.cast(y, x.dtype)
 
     def _average(self, old: Any, new: Any) -> None:
-        weight = ops.cast(self.config.momentum, new.dtype)
+        weight = _number(self.config.momentum, new.dtype)
         old.assign(ops.cast((1 - weight) * ops.cast(old, new.dtype) + weight * new, old.dtype))
 
 

@@ -20,6 +20,9 @@ EXPECTED = {
     "SmallRateIgnored": "dropout.rate",
     "NotRescaled": "dropout.expectation-preserved",
     "RescaledByRate": "dropout.expectation-preserved",
+    "Halved": "dropout.expectation-preserved",
+    "MultipliedByShareKept": "dropout.expectation-preserved",
+    "LargeValuesKept": "dropout.rate",
     "RescaledWhenInferring": "dropout.inference-identity",
     "RescaledByShareKept": "dropout.support",
     "RescaledByShareKeptOfRow": "dropout.one-factor",
@@ -85,6 +88,37 @@ class Dropout:
         if self.factor is None:
             return cotangent.copy()
         return (cotangent * self.factor).astype(cotangent.dtype)
+
+
+@regcheck.implements("dropout")
+class Halved(Dropout):
+    """Kept elements are halved, whatever p: no share of kept elements preserves the mean then."""
+
+    def _scale(self, kept: Array) -> Array:
+        return np.float64(0.5)
+
+
+@regcheck.implements("dropout", dtypes=("float32", "float64"))
+class MultipliedByShareKept(Dropout):
+    """Multiplies by 1 − p where it should divide."""
+
+    def _scale(self, kept: Array) -> Array:
+        return np.float64(1 - self.rate)
+
+
+@regcheck.implements("dropout")
+class LargeValuesKept(Dropout):
+    """Never drops a value beyond 1; invisible with ones, and has no seed that would show it."""
+
+    seed = None  # type: ignore[assignment]
+
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
+        """y of x's shape and dtype."""
+        self.large = np.abs(x) > 1
+        return super().forward(x, training)
+
+    def _kept(self, x: Array) -> Array:
+        return super()._kept(x) | self.large if self.rate < 1 else super()._kept(x)
 
 
 @regcheck.implements("dropout")

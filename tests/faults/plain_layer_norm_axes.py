@@ -18,6 +18,7 @@ EXPECTED = {
     "PositionsTogether": "layer_norm.position-independent",
     "LongSamplesCutShort": "layer_norm.long-samples",
     "RowsLeftOut": "layer_norm.batch-size-invariant",
+    "RowsBeyondBlock": "layer_norm.batch-size-invariant",
     "WholeBatch": "layer_norm.footprint",
     "MeanOfTheFirst": "layer_norm.footprint",
     "NeighboursMean": "layer_norm.batch-permutation",
@@ -124,6 +125,16 @@ class RowsLeftOut(LayerNorm):
 
     def _normalised(self, x: Array) -> Array:
         return np.concatenate([super()._normalised(x[:16]), x[16:]])
+
+
+@regcheck.implements("layer_norm")
+class RowsBeyondBlock(LayerNorm):
+    """Works in a block of 64 samples; those beyond it get the first one's result."""
+
+    def _normalised(self, x: Array) -> Array:
+        y = super()._normalised(x)
+        y[64:] = y[:1]
+        return y
 
 
 @regcheck.implements("layer_norm")
