@@ -219,6 +219,7 @@ def test_the_report_on_disk_is_the_report(tmp_path: Path) -> None:
     assert [c["verdict"] for c in stored["cells"]] == [c.verdict for c in report.cells]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_keeps_what_it_judged(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     command = [sys.executable, "-P", "-m", "regcheck", "verify", f"{LAYERS}:right", f"{LAYERS}:endless"]
