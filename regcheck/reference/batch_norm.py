@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from regcheck.reference.normalisation import Gradients, Normalised, input_gradient, normalise, with_statistics
-from regcheck.reference.precision import widen
+from regcheck.reference.precision import wide, widen
 
 if TYPE_CHECKING:
     from regcheck.families import BatchNormConfig
@@ -43,8 +43,9 @@ def standardise(x: Array, config: BatchNormConfig) -> Normalised:
 
 
 def standardise_recorded(x: Array, config: BatchNormConfig, recorded: Running) -> Normalised:
-    """x by recorded statistics, as in inference."""
-    mean, var = (along_channels(v, x.ndim) for v in recorded)
+    """x by recorded statistics, as in inference, in the oracle's type whatever theirs is."""
+    kind = wide(str(x.dtype))
+    mean, var = (along_channels(v.astype(np.promote_types(v.dtype, kind)), x.ndim) for v in recorded)
     return with_statistics(x, mean, var, reduced(x), config.eps)
 
 
