@@ -12,7 +12,7 @@ from regcheck.layer import Missing
 from regcheck.processes import Died, Hung, Server, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import numpy as np
 
@@ -124,13 +124,13 @@ class Session:
         self.output = ""
         self.local = None
 
-    def ask(self, call: dict[str, Any]) -> dict[str, Any]:
-        """Send what is pending and `call`; its reply. Raises Fault or Unsupported."""
-        request = {"calls": [*self.pending, call]}
+    def ask(self, *calls: dict[str, Any]) -> dict[str, Any]:
+        """Send what is pending and `calls`; the reply to the last. Raises Fault or Unsupported."""
+        request = {"calls": [*self.pending, *calls]}
         self.pending = []
-        method = call.get("method", call["do"])
+        method = calls[-1].get("method", calls[-1]["do"])
         try:
-            reply = self._deliver(request)
+            reply = self._deliver(request, self.timeout * len(calls))
         except Died as died:
             self._lose()
             raise _fault(died, str(died), method) from died
@@ -145,7 +145,7 @@ class Session:
             _raise(reply["error"])
         return reply
 
-    def _deliver(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _deliver(self, request: dict[str, Any], patience: float) -> dict[str, Any]:
         if self.server is None:
             return self._deliver_locally(request)
         if self.worker is None:
@@ -153,7 +153,7 @@ class Session:
             loaded = self.worker.ask({"calls": [{"do": "load", "source": self.source}]}, LOAD_SECONDS)
             if "error" in loaded:
                 return loaded
-        reply = self.worker.ask(request, self.timeout)
+        reply = self.worker.ask(request, patience)
         self.printed = self.worker.printed
         if self.printed:
             self.output = self.worker.text()
@@ -213,12 +213,14 @@ class HostedLayer:
 
     def __init__(self, session: Session, number: int) -> None:
         self._session, self._number = session, number
+        self._offered: frozenset[str] | None = None
         self.audit = Audit()
 
     def _queue(self, method: str, *args: Any) -> None:
         self._session.pending.append({"do": "call", "layer": self._number, "method": method, "args": list(args)})
 
     def _call(self, method: str, *args: Any) -> Any:
+        self._offered = None  # a call may show more: some layers make their parameters in the first one
         reply = self._session.ask({"do": "call", "layer": self._number, "method": method, "args": list(args)})
         seen = reply.get("audit", {})
         self.audit = Audit(
@@ -231,8 +233,10 @@ class HostedLayer:
 
     def capabilities(self) -> frozenset[str]:
         """Methods that the layer offers, and the names of its parameters and state."""
-        reply = self._session.ask({"do": "capabilities", "layer": self._number})
-        return frozenset(reply["result"])
+        if self._offered is None:
+            reply = self._session.ask({"do": "capabilities", "layer": self._number})
+            self._offered = frozenset(reply["result"])
+        return self._offered
 
     def parameters(self) -> Arrays:
         """Parameters by canonical name."""
@@ -265,6 +269,12 @@ class HostedLayer:
     def value(self, w: Array) -> Array:
         """A penalty's value, shape ()."""
         return self._array("value", w)
+
+    def values(self, ws: Iterable[Array]) -> list[Array]:
+        """A penalty's values of several w, which travel together: a small call costs less than its message."""
+        about = {"do": "call", "layer": self._number, "method": "value", "keep": True}
+        calls = [{**about, "args": [w]} for w in ws]
+        return list(self._session.ask(*calls)["kept"]) if calls else []
 
     def gradient(self, w: Array) -> Array:
         """A penalty's gradient."""

@@ -62,16 +62,22 @@ class Host:
         self.earlier: dict[int, collections.deque[Call]] = {}
 
     def execute(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer {"calls": [...]} by {"result", "audit"} of the last call, or {"error"} of the first that raised."""
+        """Answer {"calls": [...]} by {"result", "audit"} of the last call, or {"error"} of the first that raised.
+
+        "kept" lists the results of the calls that asked for it by "keep".
+        """
         reply: dict[str, Any] = {"result": None}
+        kept: list[Any] = []
         position = 0
         try:
             for position, call in enumerate(request["calls"]):  # noqa: B007
                 reply = getattr(self, "do_" + call["do"])(call)
+                if "keep" in call:
+                    kept.append(reply["result"])
         except BaseException as error:  # noqa: BLE001  (whatever a layer raises is data)
             call = request["calls"][position]
             return {"error": _describe(error, call.get("method", call["do"]))}
-        return reply
+        return {**reply, "kept": kept}
 
     def do_probe(self, call: dict[str, Any]) -> dict[str, Any]:
         """Describe the implementations of a source."""

@@ -11,7 +11,7 @@ from regcheck_properties._norm_evidence import finite_state
 from regcheck_properties._norms import Array, defined, given, judge, layer_of, part, recorded, run, several, with_state
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from regcheck.host import HostedLayer
 
@@ -41,14 +41,25 @@ class Record:
         self.slack = Running(keep * self.slack.mean + mean, keep * self.slack.var + var)
         self.now = reference.batch_norm.update(self.now, norm, self.weight, unbiased=self.unbiased)
 
+    def judge(self, layer: HostedLayer) -> list[Evidence]:
+        """Evidence on the running mean and the running variance."""
+        state = layer.state()
+        return [self._mean(state), self._var(state)]
+
     def judge_mean(self, layer: HostedLayer) -> Evidence:
-        """Evidence on the running mean."""
-        seen = part(layer.state(), "running_mean", self.now.mean)
-        return within(seen, self.now.mean, self.slack.mean, dims=("C",), what="running mean")
+        """Evidence on the running mean alone."""
+        return self._mean(layer.state())
 
     def judge_var(self, layer: HostedLayer) -> Evidence:
-        """Evidence on the running variance."""
-        seen = part(layer.state(), "running_var", self.now.var)
+        """Evidence on the running variance alone."""
+        return self._var(layer.state())
+
+    def _mean(self, state: Mapping[str, Array]) -> Evidence:
+        seen = part(state, "running_mean", self.now.mean)
+        return within(seen, self.now.mean, self.slack.mean, dims=("C",), what="running mean")
+
+    def _var(self, state: Mapping[str, Array]) -> Evidence:
+        seen = part(state, "running_var", self.now.var)
         return within(seen, self.now.var, self.slack.var, dims=("C",), what="running variance")
 
 
@@ -119,7 +130,7 @@ def running_variance_as_declared(layers: Layers, case: Case) -> Evidence:
 def momentum_as_declared(layers: Layers, case: Case) -> list[Evidence]:
     """One batch moves both averages by the share that is declared in `momentum`: by default the new batch's."""
     layer, record = trained(layers, case, (case["x"],))
-    return [record.judge_mean(layer), record.judge_var(layer)]
+    return record.judge(layer)
 
 
 @prop(
@@ -140,9 +151,9 @@ def updated_once(layers: Layers, case: Case) -> list[Evidence]:
         record.add(batch)
         if backward:
             layer.backward(y)
-        found += [record.judge_mean(layer), record.judge_var(layer)]
+        found += record.judge(layer)
         run(layer, batch, training=False)
-    return [*found, record.judge_mean(layer), record.judge_var(layer)]
+    return [*found, *record.judge(layer)]
 
 
 @prop(
@@ -163,7 +174,7 @@ def follows_changing_range(layers: Layers, case: Case) -> list[Evidence]:
     one = reference.batch_norm.update(start, norm, 1.0, unbiased=record.unbiased)
     old = start.mean.dtype.type(1 - record.weight) ** times
     record.now = Running(*(old * before + (1 - old) * new for before, new in zip(start, one, strict=True)))
-    return [record.judge_mean(layer), record.judge_var(layer)]
+    return record.judge(layer)
 
 
 @prop(
@@ -201,11 +212,11 @@ def fresh_state(layers: Layers, case: Case) -> list[Evidence]:
     zero = np.zeros(case.config.channels, case.dtype)
     fresh = case.with_arrays(running_mean=zero, running_var=np.ones_like(zero))
     layer, record = layer_of(layers, case), Record(layers, fresh)
-    found = [record.judge_mean(layer), record.judge_var(layer)]
+    found = record.judge(layer)
     found += judge(run(layer, case["x"], training=False), recorded(layers, fresh))
     run(layer, case["x"], training=True)
     record.add(case["x"])
-    return [*found, record.judge_mean(layer), record.judge_var(layer)]
+    return [*found, *record.judge(layer)]
 
 
 @prop(

@@ -47,7 +47,7 @@ def measure(
     config = config or case.config
     factors, sums, ar = strengths(layers, config), reference.sums(w), arithmetic(layers, case)
     layer = layers.make(config, case.dtype)
-    observed = np.array([number(layer.value(row)) for row in w])
+    observed = np.array([number(value) for value in layer.values(w)])
     bound = bounds.penalty_value(factors, sums, ar)
     if rounded:
         bound = bound + bounds.penalty_argument(factors, sums, ar)
@@ -105,7 +105,7 @@ def zero_at_zero(layers: Layers, case: Case) -> list[Evidence]:
     """The value is exactly 0 where w is 0, and only there: positive for every other w."""
     layer = layers.make(case.config, case.dtype)
     zeros = np.zeros((2, case["w"].shape[1]), case.dtype) * np.array([[1], [-1]], case.dtype)
-    none = np.array([number(layer.value(row)) for row in zeros])
+    none = np.array([number(value) for value in layer.values(zeros)])
     seen = measure(layers, case, case["w"])
     positive = np.where(seen.expected > seen.bound, seen.observed > 0, seen.observed >= 0)
     return [
@@ -134,7 +134,7 @@ def reshape_invariant(layers: Layers, case: Case) -> list[Evidence]:
     layer, vector = layers.make(case.config, case.dtype), measure(layers, case, w)
     found = []
     for shape in ((-1, 1), (1, -1), (1, -1, 1)):
-        observed = np.array([number(layer.value(row.reshape(shape))) for row in w])
+        observed = np.array([number(value) for value in layer.values(row.reshape(shape) for row in w)])
         found.append(agree(observed, vector.observed, 2 * vector.bound, dims=("B",), what=f"value as {shape}"))
     return found
 

@@ -29,6 +29,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 # Of the largest scale 2ᵉ and, with a minus, the smallest: where squares do not overflow, and over the whole range.
 EXPONENTS = {"float16": 4, "float32": 50, "float64": 400}
 FULL_RANGE = {"float16": 8, "float32": 110, "float64": 950}
+NEAREST = {"float16": 9, "float32": 40, "float64": 300}  # distances from 0, in powers of ½; normal numbers with room
 LOSSES = ("square", "log-cosh", "fourth power")
 
 
@@ -123,7 +124,9 @@ def _points(plan: Plan, config: PenaltyConfig, loss: str, seed: int) -> Case:
     )
     # A straight loss, every fourth, leaves all of the curvature to the penalty.
     curvature = 2.0 ** rng.integers(-3, 4, count) * (1 + rng.random(count)) * (rng.random(count) < 0.75)
-    x = np.sort(2.0 ** -rng.integers(0, 11, 12) * (1 + rng.integers(0, 8, 12) / 8)).astype(plan.dtype)
+    # Half of the distances are far smaller: a penalty that is smooth at 0 differs only there.
+    depth = np.where(rng.random(12) < 0.5, rng.integers(0, 11, 12), rng.integers(0, max(11, NEAREST[plan.dtype]), 12))
+    x = np.sort(2.0**-depth * (1 + rng.integers(0, 8, 12) / 8)).astype(plan.dtype)
     arrays = {"ratio": ratio, "curvature": curvature, "x": x}
     dims: dict[str, tuple[str, ...]] = {"ratio": ("B",), "curvature": ("B",), "x": ("X",)}
     return Case(config, plan.dtype, arrays, dims, ("B",), {"seed": seed, "loss": loss})
@@ -136,6 +139,5 @@ def near_zero(plan: Plan) -> st.SearchStrategy[Case]:
 
 def _near_zero(plan: Plan, config: PenaltyConfig, seed: int) -> Case:
     rng = np.random.Generator(np.random.Philox(seed))
-    least = {"float16": 9, "float32": 40, "float64": 300}[plan.dtype]
-    h = (2.0 ** -rng.integers(0, least, 10) * (1 + rng.integers(0, 8, 10) / 8)).astype(plan.dtype)
+    h = (2.0 ** -rng.integers(0, NEAREST[plan.dtype], 10) * (1 + rng.integers(0, 8, 10) / 8)).astype(plan.dtype)
     return Case(config, plan.dtype, {"h": h}, {"h": ("H",)}, ("H",), {"seed": seed})

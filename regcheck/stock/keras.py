@@ -57,7 +57,7 @@ _STRENGTH = Deviation("a strength is rounded to float32 before it meets float64 
 _LINEAR = ("value-matches-definition", "linear-in-strength", "gradient-matches-definition")
 _L1 = dict.fromkeys([f"l1.{law}" for law in (*_LINEAR, "gradient-jump", "minimum-at-zero")], _STRENGTH)
 _L2 = dict.fromkeys([f"l2.{law}" for law in (*_LINEAR, "no-gradient-jump", "l2-factor-as-declared")], _STRENGTH)
-_BOTH = ("gradient-jump", "l2-factor-as-declared", "without-l1-is-l2", "without-l2-is-l1")
+_BOTH = ("gradient-jump", "minimum-at-zero", "l2-factor-as-declared", "without-l1-is-l2", "without-l2-is-l1")
 _L1L2 = dict.fromkeys([f"elastic_net.{law}" for law in (*_LINEAR, *_BOTH)], _STRENGTH)
 
 

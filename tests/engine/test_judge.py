@@ -63,6 +63,18 @@ def short(layers: Layers, case: Case) -> Evidence:
     return within(layer.value(case["w"]), np.minimum(case["w"].sum(), 4.0), 1e-9)
 
 
+def four_strata(plan: Plan) -> list[st.SearchStrategy[Case]]:
+    """Four strata of the same cases."""
+    return [weights(plan)] * 4
+
+
+@prop("l1.test-strata", cases=four_strata, level="core", formula="ℓ(w) = Σ|w|", dtypes=["float64"])
+def stratified(layers: Layers, case: Case) -> Evidence:
+    """The value is the sum of absolute weights, in four strata."""
+    layer = layers.make(case.config, case.dtype)
+    return within(layer.value(case["w"]), np.abs(case["w"]).sum(), 1e-9)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """A server of this interpreter."""
@@ -88,6 +100,10 @@ def test_a_right_layer_passes(server: Server) -> None:
     cell = judged(server, "right").cell
     assert (cell.verdict, cell.reason) == ("passed", "")
     assert cell.examples >= 20
+
+
+def test_the_strata_spend_the_whole_budget(server: Server) -> None:
+    assert judged(server, "right", stratified, examples=60).cell.examples == 60
 
 
 FAULTS = {
