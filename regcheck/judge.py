@@ -57,6 +57,10 @@ class Expected:
     strata: tuple[str, ...] | None = None
     witness: Case | None = None
 
+    def covers(self, dtype: str) -> bool:
+        """Whether the deviation is declared in a dtype."""
+        return self.strata is None or dtype in self.strata
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -125,27 +129,33 @@ class CellJudge:
 
     def _judge_convention(self, dtypes: list[str], differs: dict[str, Any]) -> Judgement:
         said = "declared: " + ", ".join(f"{c}={v}" for c, v in differs.items())
-        finding = self._search(dtypes, shrink_calls=60)
+        # What no deviation covers comes first.
+        ordered = sorted(dtypes, key=lambda d: self.expected is not None and self.expected.covers(d))
+        finding = self._search(ordered, shrink_calls=60)
         if finding is None:
             if not self.tally.cases:
                 return self._held()
             return self._stale(f"{said}, but the document's own choice holds")
-        if evaluate(self.prop, finding.case, self.session, differs).violation is not None:
-            return self._failed(finding, f"neither the document's choice holds nor what is {said}")
-        return self._cell("deviates", said, finding)
+        if evaluate(self.prop, finding.case, self.session, differs).violation is None:
+            return self._cell("deviates", said, finding)
+        if self.expected is not None and self.expected.covers(finding.case.dtype):
+            return self._deviating(finding, self.expected)
+        return self._failed(finding, f"neither the document's choice holds nor what is {said}")
 
     def _judge_deviation(self, dtypes: list[str], expected: Expected) -> Judgement:
-        inside = [d for d in dtypes if expected.strata is None or d in expected.strata]
+        inside = [d for d in dtypes if expected.covers(d)]
         usual = self._search([d for d in dtypes if d not in inside])
         if usual is not None:
             return self._failed(usual)
+        before = self.tally.cases
         finding = self._stored(expected) or self._search(inside, shrink_calls=60)
-        if finding is None:
-            return (
-                self._stale(f"the declared deviation does not show: {expected.reason}")
-                if self.tally.cases
-                else self._held()
-            )
+        if finding is not None:
+            return self._deviating(finding, expected)
+        if self.tally.cases == before:
+            return self._held()
+        return self._stale(f"the declared deviation does not show: {expected.reason}")
+
+    def _deviating(self, finding: Finding, expected: Expected) -> Judgement:
         if finding.outcome.fault is not None and not _names_fault(expected.reason, finding.outcome):
             return self._failed(finding, "a deviation is declared, but its reason does not name this")
         return self._cell("deviates", expected.reason, finding)
@@ -193,7 +203,8 @@ class CellJudge:
             most = total if self.settings.examples else MAX_EXAMPLES[self.settings.profile]
             seen = self._generate(dtype, -(-total // len(dtypes)), most)
             if seen is not None:
-                recurrence = Recurrence(self.prop, self.session)
+                deadline = self.started + CELL_SECONDS[self.settings.profile]
+                recurrence = Recurrence(self.prop, self.session, deadline)
                 recurred = recurrence.recur(*seen, self.tally.history[:-1])
                 return recurrence.smallest(recurred, shrink_calls)
         return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,8 +40,8 @@ class NotRecurring(Exception):  # noqa: N818
 class Recurrence:
     """Sees the failures of one property on one implementation again, on fresh workers."""
 
-    def __init__(self, prop: Property, session: Session) -> None:
-        self.prop, self.session = prop, session
+    def __init__(self, prop: Property, session: Session, deadline: float = math.inf) -> None:
+        self.prop, self.session, self.deadline = prop, session, deadline
 
     def recur(self, case: Case, outcome: Outcome, before: Sequence[Case]) -> Finding:
         """The failure again on a fresh worker: alone, else in its batch, else after all the cases `before` it."""
@@ -74,14 +76,15 @@ class Recurrence:
         return Finding(fresh, again, output=self.session.output)
 
     def smallest(self, finding: Finding, calls: int | None) -> Finding:
-        """The failure cut down as far as some calls reach."""
+        """The failure cut down as far as some calls reach, and the time until the deadline (of `time.monotonic`)."""
         if finding.history or (self.prop.kind == "statistical" and finding.outcome.fault is None):
             return finding
         outcome = finding.outcome
         kind = outcome.fault.kind if outcome.fault else "value"
 
         def fails(case: Case) -> bool:
-            return evaluate(self.prop, case, self.session).same_kind(outcome)
+            # Once time is up nothing smaller is looked for, and what was found is reported.
+            return time.monotonic() < self.deadline and evaluate(self.prop, case, self.session).same_kind(outcome)
 
         with self._impatient(outcome):
             small = shrink.shrink(finding.case, fails, min(SHRINK_CALLS[kind], calls or SHRINK_CALLS[kind]))

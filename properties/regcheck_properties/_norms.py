@@ -109,8 +109,8 @@ def expected(  # noqa: PLR0913  (one keyword per operand)
 def judge(observed: Array, want: Expected, what: str = "y") -> list[Evidence]:
     """Evidence that `observed` is accurate, and within its limit where accuracy cannot be claimed."""
     found = [within(observed, want.y, want.bound, dims=want.dims, what=what, judged=want.judged)]
-    if not want.judged.all():
-        lost = want.held & ~want.judged
+    lost = want.held & ~want.judged
+    if lost.any():
         seen, wanted = (np.where(lost, values, 0) for values in (observed, want.y))
         found.append(within(seen, wanted, want.limit, dims=want.dims, what=f"{what}, ill-conditioned"))
     return found

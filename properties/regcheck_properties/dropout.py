@@ -183,6 +183,11 @@ def backward_mask(layers: Layers, case: Case) -> list[Evidence]:
         seen = replayed(layer, case, np.ones_like(x))
         replayed(layer, case, case["x"])
         found.append(_masked(layer.backward(cotangent)["x"], cotangent, seen, case, "dx, x with zeros"))
+    else:
+        # The mask at x = 0 is not to be seen; but 4096 entries are all dropped with probability below 1e-17.
+        layer.forward(np.zeros(SQUARE, case.dtype), training=True)
+        dx = layer.backward(np.ones(SQUARE, case.dtype))["x"]
+        found.append(holds(condition=bool(dx.any()), expected="some gradient", observed=0.0, what="dx at x = 0"))
     return found
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from regcheck_properties import layer_norm
 
-from regcheck import Property
+from regcheck import Case, Property
+from regcheck.evaluate import evaluate
+from regcheck.families import LayerNormConfig
 
 LAWS = {v.id.partition(".")[2]: v for v in vars(layer_norm).values() if isinstance(v, Property)}
 USUAL = {name: law for name, law in LAWS.items() if law.level != "extreme"}
@@ -283,3 +285,12 @@ def test_declared_float32_arithmetic_is_held_to_its_narrower_bound(verdict):
     law = LAWS["gradient-input"]
     assert verdict(law, Right, compute_dtype="float32").verdict == "passed"
     assert verdict(law, Coarse, compute_dtype="float32").verdict == "failed"
+
+
+def test_a_batch_beyond_the_range_of_its_type_counts_as_no_case(session):
+    largest = np.array([65504, 65504], np.float16)
+    arrays = {"x": np.array([[-1, 1]], np.float16), "scale": largest, "shift": np.zeros_like(largest)}
+    dims = {"x": ("N", "F0"), "scale": ("F0",), "shift": ("F0",)}
+    case = Case(LayerNormConfig((2,)), "float16", arrays, dims, ("N",), {"index": 0, "training": True})
+    outcome = evaluate(LAWS["matches-definition"], case, session(Right, "layer_norm", {}))
+    assert (outcome.violation, outcome.cases, outcome.ill_conditioned) == (None, 0, 2)

@@ -201,6 +201,31 @@ def refuses(_config: Any) -> Penalty:
     raise regcheck.Unsupported(msg)
 
 
+@regcheck.implements("l1", name="refuses_half")
+def refuses_half(config: Any) -> Penalty:
+    """Offers no half precision."""
+
+    class Wide(Penalty):
+        def value(self, w: Array) -> Any:
+            if w.dtype == np.float16:
+                msg = "no half precision"
+                raise regcheck.Unsupported(msg)
+            return super().value(w)
+
+    return Wide(config)
+
+
+@regcheck.implements("l2", name="gives_one")
+def gives_one(config: Any) -> Penalty:
+    """Gives 1 for every w."""
+
+    class One(Penalty):
+        def value(self, w: Array) -> Any:
+            return w.dtype.type(1)
+
+    return One(config)
+
+
 CALLED: list[int] = []
 
 

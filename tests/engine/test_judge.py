@@ -11,10 +11,12 @@ import pytest
 from hypothesis import strategies as st
 
 from regcheck import Case, Evidence, Layers, judge, prop, within
+from regcheck.evaluate import evaluate
 from regcheck.families import PenaltyConfig
 from regcheck.host import Session
 from regcheck.judge import CellJudge, Expected, Judgement, Settings
 from regcheck.processes import Server
+from regcheck.recur import Finding, Recurrence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,6 +240,38 @@ def test_a_deviation_covers_no_crash_that_it_does_not_name(server: Server) -> No
 def test_a_deviation_outside_its_strata_is_judged_as_usual(server: Server) -> None:
     cell = judged(server, "deviating", expected=Expected("doubles", ("float16",))).cell
     assert cell.verdict == "failed"
+
+
+def test_a_deviation_of_which_no_case_is_judged_is_not_stale(server: Server) -> None:
+    outside = judged(server, "refuses_half", expected=Expected("no", ("float16",))).cell
+    assert (outside.verdict, outside.left_out > 0) == ("passed", True)
+
+
+@prop("l2.test-document", cases=weights, level="core", formula="", document={"l2_factor": "1"})
+def stating(layers: Layers, case: Case) -> Evidence:
+    """The value is 0, or below it where the factor is ½."""
+    wanted = 0.0 if layers.declared("l2_factor") == "1" else -1.0
+    return within(layers.make(case.config, case.dtype).value(case["w"]), np.array(wanted), 1e-9)
+
+
+@pytest.mark.parametrize(("strata", "verdict"), [(None, "deviates"), (("float16",), "failed")])
+def test_a_deviation_is_looked_at_where_a_declared_convention_does_not_hold_either(
+    server: Server, strata: tuple[str, ...] | None, verdict: str
+) -> None:
+    declared: dict[str, Any] = {"family": "l2", "declares": {"l2_factor": "0.5"}}
+    expected = Expected("gives one", strata)
+    assert judged(server, "gives_one", stating, expected=expected, **declared).cell.verdict == verdict
+
+
+def test_when_time_is_up_a_failure_is_reported_as_it_is(server: Server) -> None:
+    case = Case(PenaltyConfig(l1=1.0), "float32", {"w": np.arange(9, dtype="f4")}, {"w": ("W",)}, (), {})
+    session = Session(server, SOURCE, "doubled", "l1", {})
+    try:
+        finding = Finding(case, evaluate(value, case, session))
+        assert Recurrence(value, session, deadline=0.0).smallest(finding, None).case["w"].size == 9
+        assert Recurrence(value, session).smallest(finding, None).case["w"].size == 4
+    finally:
+        session.close()
 
 
 def test_a_stored_witness_is_tried_first_and_not_cut_again(server: Server) -> None:

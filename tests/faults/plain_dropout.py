@@ -41,6 +41,7 @@ EXPECTED = {
     "BackwardDrawsAnew": "dropout.backward-mask",
     "BackwardForgetsFactor": "dropout.backward-mask",
     "BackwardReadsZeros": "dropout.backward-mask",
+    "BackwardReadsZerosUnseeded": "dropout.backward-mask",
     "BackwardPassesAll": "dropout.backward-mask",
     "BackwardOfFirstMask": "dropout.backward-mask",
 }
@@ -356,6 +357,13 @@ class BackwardReadsZeros(Dropout):
         found = super()._applied(x, kept)
         self.factor = np.asarray(self.factor) * (found != 0)
         return found
+
+
+@regcheck.implements("dropout")
+class BackwardReadsZerosUnseeded(BackwardReadsZeros):
+    """The same without a seed: where x is 0, its mask cannot be seen in any output."""
+
+    seed = None  # type: ignore[assignment]
 
 
 @regcheck.implements("dropout")
