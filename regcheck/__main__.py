@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -9,6 +10,8 @@ def main() -> None:
     """Run the command line and exit with its code."""
     from regcheck.cli import run  # noqa: PLC0415  (a worker's interpreter has no click)
 
+    # A run that a CI system ends keeps what it has, as one that is interrupted.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -220,7 +220,8 @@ def test_the_report_on_disk_is_the_report(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_an_interrupted_run_keeps_what_it_judged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_what_it_judged(tmp_path: Path, ended_by: signal.Signals) -> None:
     path = tmp_path / "report.json"
     command = [sys.executable, "-P", "-m", "regcheck", "verify", f"{LAYERS}:right", f"{LAYERS}:endless"]
     command += ["--json", str(path), "--jobs", "1"]
@@ -229,7 +230,7 @@ def test_an_interrupted_run_keeps_what_it_judged(tmp_path: Path) -> None:
         while not (path.exists() and json.loads(path.read_text())["cells"]):
             assert process.poll() is None, process.communicate()
             os.sched_yield()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ended_by)
         process.communicate(timeout=60)
     finally:
         process.kill()
