@@ -54,14 +54,17 @@ def code_digest(source: Mapping[str, Any]) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def slug(text: str) -> str:
-    """A file name made of `text`, whatever it holds."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', text).strip('-.')[:80]}-{digest}"
+def slug(text: str, digest: str = "") -> str:
+    """A file name made of `text`, whatever it holds, and of a digest: `digest` or, without one, that of the text."""
+    digest = digest or hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', text).strip('-.')[:80]}-{digest[:8]}"
 
 
 def write(finding: Finding, prop: Property, about: Mapping[str, Any], source: Mapping[str, Any], python: str) -> str:
-    """Write the replay file of a finding under `.regcheck/`; its path relative to the working folder."""
+    """Write the replay file of a finding under `.regcheck/`; its path relative to the working folder.
+
+    Its name follows from what it holds: no run overwrites the case that another one reports.
+    """
     body: dict[str, Any] = {
         "format": FORMAT,
         "property": prop.id,
@@ -75,7 +78,8 @@ def write(finding: Finding, prop: Property, about: Mapping[str, Any], source: Ma
         "history": [storage.case_to_json(c) for c in finding.history],
     }
     body["sha256"] = _digest(body)
-    path = Path(FOLDER) / witness_name(about["name"], prop.id)
+    name = slug(f"{about['name']}--{prop.id}", body["sha256"])
+    path = Path(FOLDER) / f"{name}.json"
     files.write_atomically(path, json.dumps(body, indent=1, allow_nan=True) + "\n")
     return str(path)
 

@@ -54,6 +54,13 @@ def test_a_file_replays_on_the_layer_as_it_is(tmp_path: Path, monkeypatch: pytes
         server.close()
 
 
+def test_what_one_run_reports_no_other_overwrites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = written(tmp_path, "right", monkeypatch)
+    assert written(tmp_path, "doubled", monkeypatch) != first
+    assert written(tmp_path, "right", monkeypatch) == first
+    assert replay.read(first).attribute == "right"
+
+
 def test_a_hostile_name_stays_a_file_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path, "right", monkeypatch)
     assert path.parent == tmp_path / ".regcheck"
