@@ -129,11 +129,13 @@ class Run:
             self.problems.append(message)
 
     def _take_broken(self, target: Target, error: dict[str, Any], python: str) -> None:
+        message = error["message"]
+        if error["kind"] != "load":
+            message = f"{target.label!r} cannot be imported: {error['type']}: {message}"
         if not target.stock:
-            message = f"under {python}: {error['message']}" if python else error["message"]
-            raise UsageError(message, error.get("lines", ()))
+            raise UsageError(f"under {python}: {message}" if python else message, error.get("lines", ()))
         self.whole = False
-        self.problems.append(f"plug-in {target.label}: {error['message']}")
+        self.problems.append(f"plug-in {target.label}: {message}")
 
     def _unit(
         self, target: Target, about: dict[str, Any], python: str, environment: int, laws: list[Property]

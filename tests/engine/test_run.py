@@ -132,12 +132,23 @@ def test_a_run_of_one_family_of_several_is_partial(tmp_path: Path) -> None:
     assert run(f"{path}:one", examples=1).partial
 
 
-def test_a_broken_framework_is_no_missing_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "missing"), [("RuntimeError('half installed')", False), ("ModuleNotFoundError", True)]
+)
+def test_a_broken_framework_is_no_missing_one(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: str,
+    missing: bool,  # noqa: FBT001
+) -> None:
     (tmp_path / "torch").mkdir()
-    (tmp_path / "torch" / "__init__.py").write_text("raise RuntimeError('half installed')")
+    (tmp_path / "torch" / "__init__.py").write_text(f"raise {error}")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("regcheck.processes.registry.adapters", lambda: {"torch": "regcheck.adapters.torch"})
-    with pytest.raises(UsageError, match="half installed"):
+    report = run(properties=("l1.zero-at-zero",))
+    assert ("torch" in " ".join(report.not_installed)) == missing
+    assert any("half installed" in problem for problem in report.problems) != missing
+    assert report.summary.passed
+    with pytest.raises(UsageError, match=f"cannot be imported: {error.partition('(')[0]}"):
         run("regcheck.stock.torch:l1")
 
 
