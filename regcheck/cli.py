@@ -89,8 +89,11 @@ def list_command(kind: str | None, *, as_json: bool, as_markdown: bool) -> int:
     if kind is not None:
         expect("list of", kind, KINDS)
     if as_markdown:
-        expect("table of", kind or "", listing.TABLES)
-        click.echo(listing.TABLES[kind or ""](_catalogue()[0]))
+        if kind is None or as_json:
+            msg = f"--markdown makes one table. Expected {' or '.join(listing.TABLES)} before it, and no --json."
+            raise click.UsageError(msg)
+        expect("table of", kind, listing.TABLES)
+        click.echo(listing.TABLES[kind](_catalogue()[0]))
         return 0
     records = {one: _records(one) for one in ([kind] if kind else KINDS)}
     if as_json:

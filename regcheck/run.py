@@ -60,6 +60,8 @@ class Run:
         clean = False
         try:
             units = self._probe(court, targets, catalogue.properties, laws)
+            if not units:
+                self.problems.append(self._nothing())
             self._judge(court, units)
             clean = True
         except KeyboardInterrupt:
@@ -69,6 +71,14 @@ class Run:
         report = self.report()
         self._save(force=True)
         return report
+
+    def _nothing(self) -> str:
+        """Why nothing is planned."""
+        family = f"of the family {self.request.family!r} " if self.request.family is not None else ""
+        return (
+            f"Nothing was planned. Expected a layer {family}among the targets, and a property that applies to it. "
+            "See `regcheck list implementations`."
+        )
 
     # --- finding implementations
 

@@ -98,6 +98,8 @@ def started(*arguments):
         (["verify", "not a target"], "is not a target"),
         (["list", "propertys"], "Did you mean 'properties'?"),
         (["list", "statements", "--markdown"], "There is no table of 'statements'"),
+        (["list", "--markdown"], "--markdown makes one table"),
+        (["list", "families", "--markdown", "--json"], "--markdown makes one table"),
         (["explain", "dropout.expectation-preservd"], "Did you mean 'dropout.expectation-preserved'?"),
         (["explain"], "Missing argument"),
         (["replay", "absent.json"], "'absent.json' cannot be read"),

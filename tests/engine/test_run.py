@@ -162,6 +162,12 @@ def test_an_environment_names_the_version_of_the_target_s_own_package(
     assert report.summary.passed == 1
 
 
+def test_a_family_that_no_target_has_is_named() -> None:
+    report = run(f"{LAYERS}:right", family="rms_norm")
+    assert report.summary.planned == 0
+    assert any("rms_norm" in problem for problem in report.problems)
+
+
 def test_in_process_is_said_and_not_conformant() -> None:
     report = run(f"{LAYERS}:right", properties=("l1.value*",), in_process=True)
     assert report.in_process
