@@ -17,6 +17,7 @@ RECORD = {
     "examples": 500,
     "budget": 200,
     "museum": {"plain_l1": 3, "torch_penalties": 2},
+    "meant": {"l1.value": 2, "l1.convex": 3},
     "properties": LEVELS,
     "faults": {
         "plain_l1:Plain": {
@@ -80,6 +81,7 @@ def test_the_report_says_what_was_missed_and_what_was_left_out():
     assert "| `l1` | 3 | 2 of 3 | 2 of 2 | 95 | 160 | 2 |" in text
     assert "Not caught by the property meant: `plain_l1:Missed` (passed by `l1.convex`)." in text
     assert "Not in this report: `torch_penalties` (2)." in text
+    assert "| `l1.convex` | 1 | 0 | 3 |" in text
     assert "| `plain_l1:Rare` | `l1.value` | 180 | 300 | 3 | 1 |" in text
 
 

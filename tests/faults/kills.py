@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ def markdown(record: Mapping[str, Any]) -> str:
         _totals(faults, levels),
         _curve(faults, record["examples"]),
         _properties(kills, levels),
-        _never(kills, levels),
+        _never(kills, judged, record),
         _faults(faults, levels),
     ]
     return "\n\n".join(parts) + "\n"
@@ -139,7 +140,7 @@ Which property fails which faulty layer of `tests/faults/`. regcheck {record["re
 - {len(hunted(faults))} faults were judged by the property meant for them, with {record["examples"]} cases, and their \
 failures cut down to a witness.
 - {len(judged)} faults were judged by every property of their family and of `common`, in the default profile \
-({record["budget"]} cases): tables 3 to 5 are about these{_covered(judged)}.
+({record["budget"]} cases): tables 3 and 4 are about these{_covered(judged, record["museum"])}.
 - {_left_out(record, faults)}
 - *Cases* are those judged until the first failure, counted by whole batches, over the layer's dtypes and kinds of \
 case in the order in which a run takes them. *CPU* is that of the judge and of the layer's process together until \
@@ -149,9 +150,10 @@ cases are not always little work.
 - A failure counts once it has recurred on a fresh process. A deviation that the layer declares is no kill."""
 
 
-def _covered(judged: Sequence[Fault]) -> str:
-    files = dict.fromkeys(fault.name.partition(":")[0] for fault in judged)
-    return f" ({', '.join(f'`{file}`' for file in files)})" if files else ""
+def _covered(judged: Sequence[Fault], museum: Mapping[str, int]) -> str:
+    here = Counter(fault.name.partition(":")[0] for fault in judged)
+    files = [f"`{file}`, {count} of {museum.get(file, 0)}" for file, count in here.items()]
+    return f" ({'; '.join(files)})" if files else ""
 
 
 def _left_out(record: Mapping[str, Any], faults: Sequence[Fault]) -> str:
@@ -179,7 +181,7 @@ def _totals(faults: Sequence[Fault], levels: Mapping[str, str]) -> str:
     rows = [_total(f"`{name}`", [f for f in faults if f.family == name], levels) for name in families]
     rows.append(_total("all", faults, levels))
     caption = "Caught by any: by a compared property, of the faults that all of them judged. Medians are of the faults \
-that the property meant caught; a witness is counted in numbers of its arrays."
+that the property meant caught; a witness is counted in numbers of its arrays, where it has any."
     head = ["family", "faults", "caught by the one meant", "caught by any", "cases", "CPU, ms", "witness"]
     return f"## 1. Totals\n\n{_table(head, rows)}\n\n{caption}{_missed(faults)}"
 
@@ -194,7 +196,7 @@ def _total(name: str, faults: Sequence[Fault], levels: Mapping[str, str]) -> lis
         f"{sum(bool(f.killers(compared(levels))) for f in judged)} of {len(judged)}",
         _median(needed(faults)),
         _median([1e3 * f.hunt.cpu for f in caught if f.hunt], ".0f"),
-        _median([f.witness for f in caught if f.witness is not None]),
+        _median([f.witness for f in caught if f.witness]),
     ]
 
 
@@ -213,8 +215,9 @@ def _curve(faults: Sequence[Fault], examples: int) -> str:
 
 {_table(["cases", "caught by the property meant"], rows)}
 
-All of one run with {examples} cases. A run that is asked for fewer shares them out over the same dtypes and kinds of \
-case, and comes to the later ones sooner. A run may judge some cases more than it was asked for: batches are whole."""
+All of one run with {examples} cases. The dtypes come one after the other, each with its share of them: a fault that \
+shows in the last alone is found late. A run that is asked for fewer cases comes to the later dtypes and kinds of case \
+sooner. A run may judge some cases more than it was asked for: batches are whole."""
 
 
 def _properties(kills: Mapping[str, Kills], levels: Mapping[str, str]) -> str:
@@ -228,22 +231,26 @@ def _properties(kills: Mapping[str, Kills], levels: Mapping[str, str]) -> str:
 *Alone*: no other property kills the fault. *First*: none needs fewer cases; several may be first at once. Properties \
 of level extreme are not compared: a right layer may fail them.
 
-{_table(head, rows)}"""
+{_table(head, rows)}{_kills_all(kills)}"""
 
 
-def _never(kills: Mapping[str, Kills], levels: Mapping[str, str]) -> str:
-    never = never_needed(kills, levels)
-    some = [f"- `{law}` ({kills[law].kills} kills)" for law in never if kills[law].kills]
-    none = [f"- `{law}`" for law in never if not kills[law].kills]
-    return "\n\n".join(
-        [
-            "## 4. Never the only killer nor the first",
-            "These kill, but in this run another property does so with fewer cases each time:",
-            "\n".join(some) or "- none",
-            "These kill none of the faults that they judged here:",
-            "\n".join(none) or "- none",
-        ]
-    )
+def _kills_all(kills: Mapping[str, Kills]) -> str:
+    every = [f"`{law}`" for law, k in kills.items() if k.kills == k.judged > 1]
+    why = "perhaps by something else than the fault, which the exhibits of a file share"
+    return f"\n\nThese kill every fault that they judged, {why}: {', '.join(every)}." if every else ""
+
+
+def _never(kills: Mapping[str, Kills], judged: Sequence[Fault], record: Mapping[str, Any]) -> str:
+    never, here = never_needed(kills, record["properties"]), Counter(fault.meant for fault in judged)
+    rows = [[f"`{law}`", kills[law].kills, here[law], record["meant"].get(law, 0)] for law in never]
+    rows.sort(key=lambda row: -int(row[1]))
+    return f"""## 4. Never the only killer nor the first
+
+Where these kill, another property does so too, with fewer cases, each time in this run. *Meant for it, here*: faults \
+that the museum holds for this property and that this table knows of; *in all*: with those of the files left out, \
+hostile ones too.
+
+{_table(["property", "kills", "meant for it, here", "in all"], rows)}"""
 
 
 def _faults(faults: Sequence[Fault], levels: Mapping[str, str]) -> str:
@@ -255,8 +262,7 @@ def _row(fault: Fault, levels: Mapping[str, str]) -> list[object]:
     hunt = fault.hunt
     cost = [hunt.cases, f"{1e3 * hunt.cpu:.0f}"] if hunt and hunt.killed else ["–", "–"]
     killers = len(fault.killers(compared(levels))) if fault.cells else "–"
-    witness = "–" if fault.witness is None else fault.witness
-    return [f"`{fault.name}`", f"`{fault.meant}`", *cost, witness, killers]
+    return [f"`{fault.name}`", f"`{fault.meant}`", *cost, fault.witness or "–", killers]
 
 
 # --- the figure
@@ -319,7 +325,9 @@ def _ticks(cases: Iterable[int], examples: int) -> Iterator[str]:
 def _mark(limit: int, share: float, examples: int) -> str:
     x, y = _x(limit, examples), _y(share)
     dot = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#1f5fa8"/>'
-    return dot + _text(x, y - 10, f"{100 * share:.1f} %", _MIDDLE)
+    # Below the line, which rises, and not beyond its end.
+    place, anchor = (x, _END) if limit >= examples else (x + 4, "")
+    return dot + _text(place, y + 18, f"{100 * share:.1f} %", anchor)
 
 
 def _steps(cases: Sequence[int], total: int, examples: int) -> Iterator[tuple[int, float]]:

@@ -117,9 +117,10 @@ def fresh(seed: int, examples: int) -> dict[str, Any]:
 def completed(record: dict[str, Any], room: Room) -> dict[str, Any]:
     """The record with what the museum and the catalogue hold now, in their order."""
     museum = dict(Counter(exhibit.file.stem for exhibit in HELD))
+    meant = dict(Counter(exhibit.expected for exhibit in FAULTY))
     known = {str(e): record["faults"][str(e)] for e in HELD if str(e) in record["faults"]}
     levels = {law.id: law.level for law in room.laws.values()}
-    return {**record, "museum": museum, "properties": levels, "faults": known}
+    return {**record, "museum": museum, "meant": meant, "properties": levels, "faults": known}
 
 
 def publish(record: dict[str, Any], folder: Path) -> None:
