@@ -57,7 +57,9 @@ class Penalty:
         return np.asarray(self._prox(w.astype(np.float64), step)).astype(w.dtype)
 
     def _value(self, w: Array) -> Any:
-        return self.l1 * np.sum(self._magnitude(w)) + self.l2 * np.sum(w * w)
+        # Squares that overflow are no part of a penalty without them: 0·∞ is NaN.
+        squares = self.l2 * np.sum(w * w) if self.l2 else 0.0
+        return self.l1 * np.sum(self._magnitude(w)) + squares
 
     def _magnitude(self, w: Array) -> Array:
         return np.abs(w)
