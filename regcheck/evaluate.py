@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck.host import Fault, HostedLayer, Refused, Session
+from regcheck.host import Fault, HostedLayer, Refused, Session, TooSlowTogether
 from regcheck.implementation import Unsupported
 from regcheck.property import Evidence, Property, Violation, worst
 
@@ -76,6 +76,9 @@ def evaluate(prop: Property, case: Case, session: Session, conventions: Mapping[
     except Fault as fault:
         violation = Violation(float("inf"), "a result", fault.sentence(), fault.method or "make")
         return Outcome(violation, fault, peak=float("inf"), cases=1)
+    except TooSlowTogether:
+        session.together = False
+        return evaluate(prop, case, session, conventions)
     except Exception as error:
         msg = f"the law {prop.id} raised {type(error).__name__}: {error}"
         raise CheckerError(msg) from error

@@ -38,6 +38,10 @@ class Fault(Exception):  # noqa: N818  (an observation of the layer, not an erro
         return f"{self.method}: {self.message}" if self.method else self.message
 
 
+class TooSlowTogether(Exception):  # noqa: N818  (the calls are made again, one by one)
+    """Several calls in one message took longer than one may."""
+
+
 class Refused(Unsupported):
     """The factory, or a forward, does not offer this config; another may be offered."""
 
@@ -72,6 +76,7 @@ class Session:
         self.pending: list[dict[str, Any]] = []
         self.axes: dict[str, tuple[int, ...]] = {}
         self.refusals: dict[tuple[Any, str], str] = {}
+        self.together = True  # whether small calls share messages
         self.made = 0
         self.printed = 0
         self.output = ""
@@ -130,12 +135,14 @@ class Session:
         self.pending = []
         method = calls[-1].get("method", calls[-1]["do"])
         try:
-            reply = self._deliver(request, self.timeout * len(calls))
+            reply = self._deliver(request)
         except Died as died:
             self._lose()
             raise _fault(died, str(died), method) from died
         except Hung as hung:
             self._lose()
+            if len(calls) > 1:
+                raise TooSlowTogether from hung
             msg = f"no result within {self.timeout:g} s"
             raise _fault(hung, msg, method) from hung
         except wire.BrokenFrame as broken:
@@ -145,7 +152,7 @@ class Session:
             _raise(reply["error"])
         return reply
 
-    def _deliver(self, request: dict[str, Any], patience: float) -> dict[str, Any]:
+    def _deliver(self, request: dict[str, Any]) -> dict[str, Any]:
         if self.server is None:
             return self._deliver_locally(request)
         if self.worker is None:
@@ -153,7 +160,7 @@ class Session:
             loaded = self.worker.ask({"calls": [{"do": "load", "source": self.source}]}, LOAD_SECONDS)
             if "error" in loaded:
                 return loaded
-        reply = self.worker.ask(request, patience)
+        reply = self.worker.ask(request, self.timeout)
         self.printed = self.worker.printed
         if self.printed:
             self.output = self.worker.text()
@@ -271,7 +278,12 @@ class HostedLayer:
         return self._array("value", w)
 
     def values(self, ws: Iterable[Array]) -> list[Array]:
-        """A penalty's values of several w, which travel together: a small call costs less than its message."""
+        """A penalty's values of several w, which travel together: a small call costs less than its message.
+
+        Raises TooSlowTogether where all of them take longer than one may.
+        """
+        if not self._session.together:
+            return [self.value(w) for w in ws]
         about = {"do": "call", "layer": self._number, "method": "value", "keep": True}
         calls = [{**about, "args": [w]} for w in ws]
         return list(self._session.ask(*calls)["kept"]) if calls else []

@@ -86,6 +86,7 @@ class CellJudge:
     ) -> None:
         self.prop, self.session, self.about, self.settings, self.expected = prop, session, about, settings, expected
         self.tally = Tally()
+        self.conventions: Mapping[str, Any] | None = None  # what cases are judged by, if not by the document's choice
         self.started = time.monotonic()
 
     def judge(self) -> Judgement:
@@ -136,11 +137,14 @@ class CellJudge:
             if not self.tally.cases:
                 return self._held()
             return self._stale(f"{said}, but the document's own choice holds")
-        if evaluate(self.prop, finding.case, self.session, differs).violation is None:
+        # One case on which the declared value holds is no law: all of them are judged by it.
+        self.conventions = differs
+        broken = self._search(ordered, shrink_calls=60)
+        if broken is None:
             return self._cell("deviates", said, finding)
-        if self.expected is not None and self.expected.covers(finding.case.dtype):
-            return self._deviating(finding, self.expected)
-        return self._failed(finding, f"neither the document's choice holds nor what is {said}")
+        if self.expected is not None and self.expected.covers(broken.case.dtype):
+            return self._deviating(broken, self.expected)
+        return self._failed(broken, f"neither the document's choice holds nor what is {said}")
 
     def _judge_deviation(self, dtypes: list[str], expected: Expected) -> Judgement:
         inside = [d for d in dtypes if expected.covers(d)]
@@ -204,7 +208,7 @@ class CellJudge:
             seen = self._generate(dtype, -(-total // len(dtypes)), most)
             if seen is not None:
                 deadline = self.started + CELL_SECONDS[self.settings.profile]
-                recurrence = Recurrence(self.prop, self.session, deadline)
+                recurrence = Recurrence(self.prop, self.session, deadline, self.conventions)
                 recurred = recurrence.recur(*seen, self.tally.history[:-1])
                 return recurrence.smallest(recurred, shrink_calls)
         return None
@@ -247,7 +251,7 @@ class CellJudge:
 
         def visit(case: Case) -> None:
             refusal = self.session.refusals.get((case.config, case.dtype), "")
-            outcome = Outcome(unsupported=refusal, refused=True) if refusal else evaluate(self.prop, case, self.session)
+            outcome = Outcome(unsupported=refusal, refused=True) if refusal else self._evaluate(case)
             self.tally.add(case, outcome)
             if outcome.violation is not None:
                 failing.append((case, outcome))
@@ -258,6 +262,9 @@ class CellJudge:
 
         _generate_cases(cases, visit, quota.most + REFUSED, seed)
         return failing[0] if failing else None
+
+    def _evaluate(self, case: Case) -> Outcome:
+        return evaluate(self.prop, case, self.session, self.conventions)
 
     def _seed(self, dtype: str, number: int = 0) -> int:
         text = f"{self.settings.seed}/{self.about['name']}/{self.prop.id}/{dtype}" + (f"/{number}" if number else "")

@@ -7,13 +7,13 @@ import dataclasses
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from regcheck import shrink
 from regcheck.evaluate import Outcome, evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from regcheck.case import Case
     from regcheck.host import Session
@@ -40,8 +40,14 @@ class NotRecurring(Exception):  # noqa: N818
 class Recurrence:
     """Sees the failures of one property on one implementation again, on fresh workers."""
 
-    def __init__(self, prop: Property, session: Session, deadline: float = math.inf) -> None:
-        self.prop, self.session, self.deadline = prop, session, deadline
+    def __init__(
+        self,
+        prop: Property,
+        session: Session,
+        deadline: float = math.inf,
+        conventions: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.prop, self.session, self.deadline, self.conventions = prop, session, deadline, conventions
 
     def recur(self, case: Case, outcome: Outcome, before: Sequence[Case]) -> Finding:
         """The failure again on a fresh worker: alone, else in its batch, else after all the cases `before` it."""
@@ -55,8 +61,8 @@ class Recurrence:
                 return Finding(candidate, again, output=self.session.output)
         self.session.renew()
         for earlier in before:
-            evaluate(self.prop, earlier, self.session)
-        again = evaluate(self.prop, case, self.session)
+            self._evaluate(earlier)
+        again = self._evaluate(case)
         if again.violation is None:
             violation = outcome.violation
             msg = (
@@ -69,7 +75,7 @@ class Recurrence:
         self.session.renew()
         seed = (int(case.values.get("seed", 0)) + 0x9E3779B9) & 0xFFFFFFFF
         fresh = dataclasses.replace(case, values={**case.values, "seed": seed, "confirming": True})
-        again = evaluate(self.prop, fresh, self.session)
+        again = self._evaluate(fresh)
         if again.violation is None:
             msg = "a statistical failure was not confirmed by a second, independent test"
             raise NotRecurring(msg)
@@ -84,24 +90,27 @@ class Recurrence:
 
         def fails(case: Case) -> bool:
             # Once time is up nothing smaller is looked for, and what was found is reported.
-            return time.monotonic() < self.deadline and evaluate(self.prop, case, self.session).same_kind(outcome)
+            return time.monotonic() < self.deadline and self._evaluate(case).same_kind(outcome)
 
         with self._impatient(outcome):
             small = shrink.shrink(finding.case, fails, min(SHRINK_CALLS[kind], calls or SHRINK_CALLS[kind]))
         # A cut that a shorter time limit, or a worn worker, made look like a failure is not reported.
         for case in (small, finding.case):
             self.session.renew()
-            last = evaluate(self.prop, case, self.session)
+            last = self._evaluate(case)
             if last.same_kind(outcome):
                 return Finding(case, last, output=self.session.output)
         msg = f"a failure did not recur: {outcome.violation.observed if outcome.violation else ''}"
         raise NotRecurring(msg)
 
+    def _evaluate(self, case: Case) -> Outcome:
+        return evaluate(self.prop, case, self.session, self.conventions)
+
     def _once_more(self, case: Case, outcome: Outcome) -> Outcome:
         """The case again on a fresh worker; a hang is confirmed with the full limit only when it is smallest."""
         self.session.renew()
         with self._impatient(outcome):
-            return evaluate(self.prop, case, self.session)
+            return self._evaluate(case)
 
     @contextlib.contextmanager
     def _impatient(self, outcome: Outcome) -> Iterator[None]:

@@ -117,15 +117,17 @@ def one_factor(layers: Layers, case: Case) -> list[Evidence]:
     cases=cases.nonfinite,
     level="core",
     statements=["5.4"],
-    formula="x′ = x in inference",
+    formula="x′ = x and ∂x′/∂x = 1 in inference",
     kind="exact",
 )
-def inference_identity(layers: Layers, case: Case) -> Evidence:
-    """In inference dropout returns its input bit by bit, after training calls too."""
-    layer = fresh(layers, case)
-    layer.forward(case["x"], training=True)
-    y = layer.forward(case["x"], training=False)
-    return same_bits(y, case["x"], dims=case.dims["x"], what="x′ in inference", nan=True)
+def inference_identity(layers: Layers, case: Case) -> list[Evidence]:
+    """In inference dropout returns its input bit by bit, also after training, and its gradient is the cotangent."""
+    layer, x, cotangent, dims = fresh(layers, case), case["x"], case["cotangent"], case.dims["x"]
+    layer.forward(x, training=True)
+    found = [same_bits(layer.forward(x, training=False), x, dims=dims, what="x′ in inference", nan=True)]
+    if "backward" in layer.capabilities():
+        found.append(within(layer.backward(cotangent)["x"], cotangent, 0.0, dims=dims, what="dx in inference"))
+    return found
 
 
 @prop(

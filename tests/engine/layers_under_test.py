@@ -127,6 +127,12 @@ def doubled(w: Array) -> Any:
     return w.dtype.type(np.abs(w.astype(np.float64)).sum() * 2) if w.size > 3 else None
 
 
+@misbehaving("slow")
+def slow(_w: Array) -> None:
+    """Takes a quarter of a second."""
+    time.sleep(0.25)
+
+
 _CALLS = [0]
 
 
@@ -224,6 +230,18 @@ def gives_one(config: Any) -> Penalty:
             return w.dtype.type(1)
 
     return One(config)
+
+
+@regcheck.implements("l2", name="half_or_more")
+def half_or_more(config: Any) -> Penalty:
+    """Gives half of Σ|w|, and of more than three weights a third."""
+
+    class Half(Penalty):
+        def value(self, w: Array) -> Any:
+            total = np.abs(w.astype(np.float64)).sum()
+            return w.dtype.type(total / (2 if w.size <= 3 else 3))
+
+    return Half(config)
 
 
 CALLED: list[int] = []

@@ -145,6 +145,31 @@ def test_an_endless_call_is_killed_and_the_witness_is_minimal(server: Server) ->
     assert judgement.finding.case["w"].size == 3
 
 
+@prop("l1.test-together", cases=weights, level="core", formula="ℓ(w) = Σ|w|", dtypes=["float64"], examples=1)
+def together(layers: Layers, case: Case) -> Evidence:
+    """The value is the sum of absolute weights, eight times."""
+    seen = layers.make(case.config, case.dtype).values([case["w"]] * 8)
+    return within(np.array(seen), np.full(8, np.abs(case["w"]).sum()), 1e-9)
+
+
+def test_many_calls_in_a_message_are_timed_one_by_one(server: Server) -> None:
+    assert judged(server, "slow", together, timeout=1.0).cell.verdict == "passed"
+    assert "no result within 0.1 s" in judged(server, "slow", together, timeout=0.1).cell.reason
+
+
+def test_a_declared_convention_excuses_no_other_fault(server: Server) -> None:
+    declared: dict[str, Any] = {"family": "l2", "declares": {"l2_factor": "0.5"}}
+    assert judged(server, "half_or_more", halving, **declared).cell.verdict == "failed"
+
+
+@prop("l2.test-halving", cases=weights, level="core", formula="", document={"l2_factor": "1"})
+def halving(layers: Layers, case: Case) -> Evidence:
+    """The value is Σ|w| or, as declared, half of it."""
+    factor = float(layers.declared("l2_factor"))
+    wanted = factor * np.abs(case["w"].astype(np.float64)).sum()
+    return within(layers.make(case.config, case.dtype).value(case["w"]), wanted, 1e-9)
+
+
 def test_a_fault_that_only_a_sequence_of_calls_shows_is_reported_with_the_sequence(server: Server) -> None:
     judgement = judged(server, "third_call")
     assert judgement.cell.verdict == "failed"

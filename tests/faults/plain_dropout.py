@@ -33,6 +33,7 @@ EXPECTED = {
     "LargeValuesClipped": "dropout.linear-on-mask",
     "ActiveInInference": "dropout.inference-identity",
     "ActiveInInferenceOnce": "dropout.inference-identity",
+    "BackwardScalesInInference": "dropout.inference-identity",
     "RateAtLeastAHundredth": "dropout.rate-zero-identity",
     "RateOneDividesByZero": "dropout.rate-one-zero",
     "RateOneKeepsAll": "dropout.rate-one-zero",
@@ -364,6 +365,16 @@ class BackwardReadsZerosUnseeded(BackwardReadsZeros):
     """The same without a seed: where x is 0, its mask cannot be seen in any output."""
 
     seed = None  # type: ignore[assignment]
+
+
+@regcheck.implements("dropout")
+class BackwardScalesInInference(Dropout):
+    """In inference the gradient is divided by 1 − p, as if every entry had been kept in training."""
+
+    def _transposed(self, cotangent: Array) -> Array:
+        if self.factor is None and 0 < self.rate < 1:
+            return (cotangent / (1 - self.rate)).astype(cotangent.dtype)
+        return super()._transposed(cotangent)
 
 
 @regcheck.implements("dropout")

@@ -13,6 +13,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 EXPECTED = {
     "HalfUndeclared": "l2.l2-factor-as-declared",
     "HalfWronglyDeclared": "l2.l2-factor-as-declared",
+    "HalfOfSpectralNorm": "l2.value-matches-definition",
     "HalfInGradientOnly": "l2.gradient-matches-definition",
     "NormNotSquared": "l2.homogeneous",
     "MeanForSum": "l2.additive",
@@ -81,6 +82,20 @@ class HalfUndeclared(Penalty):
 @regcheck.implements("l2", declares={"l2_factor": "0.5"})
 class HalfWronglyDeclared(Penalty):
     """Declares ½ and has none."""
+
+
+@regcheck.implements("l2", declares={"l2_factor": "0.5"})
+class HalfOfSpectralNorm(Penalty):
+    """½λ of a matrix's largest singular value, squared; of a vector it is right. Declared is the ½ alone."""
+
+    def _value(self, w: Array) -> Any:
+        return self.l2 / 2 * (np.linalg.norm(w, 2) ** 2 if w.ndim == 2 else np.sum(w * w))
+
+    def _gradient(self, w: Array) -> Array:
+        return self.l2 * w
+
+    def _prox(self, w: Array, step: float) -> Array:
+        return w / (1 + step * self.l2)
 
 
 @regcheck.implements("l2")
