@@ -79,7 +79,8 @@ def lost_rows(rng: Generator, shape: tuple[int, int], dtype: str) -> Array:
 def overflowing_rows(rng: Generator, shape: tuple[int, int], dtype: str) -> Array:
     """Rows whose squares overflow, though their sums do not."""
     most = float(np.finfo(dtype).max)
-    scale = np.power(10.0, rng.uniform(np.log10(most) / 2, np.log10(most), (shape[0], 1)))
+    # A tenth of the largest number: a normal number times that is still one.
+    scale = np.power(10.0, rng.uniform(np.log10(most) / 2, np.log10(most) - 1, (shape[0], 1)))
     overflowing: Array = _limited(rng.standard_normal(shape) * scale, most / 8 / shape[1]).astype(dtype)
     return overflowing
 

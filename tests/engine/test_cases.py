@@ -156,7 +156,7 @@ def test_batches_of_a_sequence_differ_in_size():
 def test_special_rows_are_what_they_are_called(dtype):
     rng = fill.generator(int(np.random.default_rng().integers(2**32)))
     largest = float(np.finfo(dtype).max)
-    lost, large = fill.lost_rows(rng, (200, 5), dtype), fill.overflowing_rows(rng, (200, 5), dtype)
+    lost, large = fill.lost_rows(rng, (200, 5), dtype), fill.overflowing_rows(rng, (20_000, 5), dtype)
     with np.errstate(over="ignore"):
         assert np.mean(np.isinf(np.square(large).sum(axis=1))) > 0.9
     assert np.all(np.abs(large) <= largest / 8)
