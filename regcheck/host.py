@@ -29,6 +29,11 @@ class Fault(Exception):  # noqa: N818  (an observation of the layer, not an erro
         self.kind, self.name, self.message, self.method, self.trace = kind, name, message, method, trace
         super().__init__(f"{name}: {message}" if name else message)
 
+    @property
+    def from_a_call(self) -> bool:
+        """Whether a call raised a Python error: no crash, no hang, and not the factory's error."""
+        return self.kind == "raised" and self.method != "make"
+
     def sentence(self) -> str:
         """What happened, in words."""
         if self.kind == "raised":

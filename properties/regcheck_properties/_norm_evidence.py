@@ -74,7 +74,7 @@ def single_values(layers: Layers, layer: HostedLayer, case: Case, want: Expected
     try:
         y = run(layer, case["x"], True)  # noqa: FBT003  (the contract's positional flag)
     except Fault as fault:
-        if fault.kind != "raised" or fault.method == "make":
+        if not fault.from_a_call:
             raise
         return [holds(declared == "error", declared, fault.sentence(), what="y")]
     if declared == "shift":

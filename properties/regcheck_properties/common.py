@@ -165,7 +165,7 @@ def _outcome(layer: HostedLayer, method: str, *arguments: Any) -> Array | None:
     try:
         found: Array = getattr(layer, method)(*arguments)
     except Fault as fault:
-        if fault.kind != "raised" or fault.method == "make":
+        if not fault.from_a_call:
             raise
         return None
     return found

@@ -122,12 +122,10 @@ def one_factor(layers: Layers, case: Case) -> list[Evidence]:
 )
 def inference_identity(layers: Layers, case: Case) -> list[Evidence]:
     """In inference dropout returns its input bit by bit, also after training, and its gradient is the cotangent."""
-    layer, x, cotangent, dims = fresh(layers, case), case["x"], case["cotangent"], case.dims["x"]
+    layer, x = fresh(layers, case), case["x"]
     layer.forward(x, training=True)
-    found = [same_bits(layer.forward(x, training=False), x, dims=dims, what="x′ in inference", nan=True)]
-    if "backward" in layer.capabilities():
-        found.append(within(layer.backward(cotangent)["x"], cotangent, 0.0, dims=dims, what="dx in inference"))
-    return found
+    same = same_bits(layer.forward(x, training=False), x, dims=case.dims["x"], what="x′ in inference", nan=True)
+    return [same, *_gradient(layer, case, case["cotangent"], "dx in inference")]
 
 
 @prop(
@@ -158,11 +156,16 @@ def rate_one_zero(layers: Layers, case: Case) -> list[Evidence]:
 
 def _exactly(layers: Layers, case: Case, result: Array, gradient: Array) -> list[Evidence]:
     """Evidence that a training call gives `result` and, where it is offered, the gradient `gradient`."""
-    layer, dims = fresh(layers, case), case.dims["x"]
-    found = [within(layer.forward(case["x"], training=True), result, 0.0, dims=dims, what="x′")]
-    if "backward" in layer.capabilities():
-        found.append(within(layer.backward(case["cotangent"])["x"], gradient, 0.0, dims=dims, what="dx"))
-    return found
+    layer = fresh(layers, case)
+    y = within(layer.forward(case["x"], training=True), result, 0.0, dims=case.dims["x"], what="x′")
+    return [y, *_gradient(layer, case, gradient, "dx")]
+
+
+def _gradient(layer: HostedLayer, case: Case, expected: Array, what: str) -> list[Evidence]:
+    """Evidence that the gradient of the last forward, where it is offered, is exactly `expected`."""
+    if "backward" not in layer.capabilities():
+        return []
+    return [within(layer.backward(case["cotangent"])["x"], expected, 0.0, dims=case.dims["x"], what=what)]
 
 
 # --- gradients and linearity

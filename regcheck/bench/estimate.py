@@ -1,4 +1,4 @@
-"""Medians and ratios of medians with percentile bootstrap intervals (Efron 1979)."""
+"""Medians, ratios of medians and of sums, with percentile bootstrap intervals (Efron 1979)."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def ratio_of_independent(values: Sequence[float], others: Sequence[float]) -> Es
     data, base = np.asarray(values), np.asarray(others)
     spread = _medians(data, _resamples(data.size)) / _medians(base, _resamples(base.size, SEED + 1))
     return _estimate(float(np.median(data) / np.median(base)), spread)
+
+
+def ratio_of_sums(values: Sequence[float], others: Sequence[float]) -> Estimate:
+    """sum(values)/sum(others) of parts that belong together one by one, so both are resampled alike."""
+    data, base = np.asarray(values), np.asarray(others)
+    chosen = _resamples(data.size)
+    return _estimate(float(data.sum() / base.sum()), data[chosen].sum(1) / base[chosen].sum(1))
 
 
 def share(moved: int, seconds: Sequence[float], rates: Sequence[float]) -> Estimate:

@@ -47,6 +47,14 @@ class Lengths(NamedTuple):
     spatial: tuple[int, ...]
 
 
+class Wanted(NamedTuple):
+    """The lengths of a case's axes, the numbers of spatial axes (empty: any), and whether there are γ and β."""
+
+    lengths: Lengths
+    axes: tuple[int, ...]
+    affine: bool
+
+
 # Many samples in one call cost little more than few: a long batch is many cases.
 USUAL = Lengths((17, 24, 12, 1, 33, 2), (5, 3, 8, 1, 2), (3, 2, 1, 4))
 POWERS = Lengths((8, 4, 16), (4, 2, 8), (2, 4))  # the mean of so many small whole numbers is exact in every dtype
@@ -88,7 +96,8 @@ def laid_out(case: Case, layout: str) -> Case:
 
 def _strata(plan: Plan, sizes: Lengths, fill: Callable[..., Array]) -> list[SearchStrategy[Case]]:
     affine = (True, False) if hasattr(FAMILIES[plan.family].config, "affine") else (False,)
-    return [_cases(plan, _from(sizes, plan, i, len(affine)), fill, choice) for i, choice in enumerate(affine)]
+    wanted = [Wanted(_from(sizes, plan, i, len(affine)), plan.axes, choice) for i, choice in enumerate(affine)]
+    return [_cases(plan, each, fill) for each in wanted]
 
 
 def _from(sizes: Lengths, plan: Plan, stratum: int, strata: int) -> Lengths:
@@ -98,9 +107,9 @@ def _from(sizes: Lengths, plan: Plan, stratum: int, strata: int) -> Lengths:
 
 
 @st.composite
-def _cases(draw: DrawFn, plan: Plan, sizes: Lengths, fill: Callable[..., Array], affine: bool) -> Case:  # noqa: FBT001
-    config, dims = _SHAPES[FAMILIES[plan.family].config](draw, sizes, plan.axes, affine)
-    lengths = _lengths(draw, config, dims, sizes)
+def _cases(draw: DrawFn, plan: Plan, wanted: Wanted, fill: Callable[..., Array]) -> Case:
+    config, dims = _SHAPES[FAMILIES[plan.family].config](draw, wanted)
+    lengths = _lengths(draw, config, dims, wanted.lengths)
     seed, training = draw(SEEDS), draw(st.booleans())
     if not plan.takes(config):
         return Case(config, plan.dtype)
@@ -118,41 +127,36 @@ def _cases(draw: DrawFn, plan: Plan, sizes: Lengths, fill: Callable[..., Array],
 # --- shapes
 
 
-def _penalty(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
-    del sizes, axes, affine
+def _penalty(draw: DrawFn, _wanted: Wanted) -> tuple[Any, Dims]:
     return PenaltyConfig(l1=0.5, l2=0.25), {"w": draw(st.sampled_from((("W",), ("W", "V"))))}
 
 
-def _minimiser(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
-    del sizes, axes, affine
+def _minimiser(draw: DrawFn, _wanted: Wanted) -> tuple[Any, Dims]:
     return MinimiserConfig(*draw(st.sampled_from(STRENGTHS))), {"a": ("N", "K"), "b": ("N",)}
 
 
-def _weight_decay(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
-    del draw, sizes, axes, affine
+def _weight_decay(_draw: DrawFn, _wanted: Wanted) -> tuple[Any, Dims]:
     return WeightDecayConfig(learning_rate=0.125, decay=0.5), {"w": ("W",), "gradient": ("W",)}
 
 
-def _prior(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
-    del sizes, axes, affine
+def _prior(draw: DrawFn, _wanted: Wanted) -> tuple[Any, Dims]:
     return PriorConfig(draw(st.sampled_from((0.5, 2.0)))), {"w": ("W",)}
 
 
-def _dropout(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
-    del sizes, axes, affine
+def _dropout(draw: DrawFn, _wanted: Wanted) -> tuple[Any, Dims]:
     ndim = draw(st.sampled_from((1, 2)))
     return DropoutConfig(draw(st.sampled_from(RATES)), ndim), _batched(("N", "C", "S0", "S1")[: 2 + ndim])
 
 
 def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
-    def shapes(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
+    def shapes(draw: DrawFn, wanted: Wanted) -> tuple[Any, Dims]:
         known = (2, 1, 0, 3) if kind is not InstanceNormConfig else (2, 1, 3)
-        ndim = draw(st.sampled_from([n for n in known if n in (axes or known)]))
+        ndim = draw(st.sampled_from([n for n in known if n in (wanted.axes or known)]))
         extra = {name: draw(st.sampled_from(choices)) for name, choices in options.items()}
-        channels = draw(st.sampled_from(sizes.inner))
+        channels = draw(st.sampled_from(wanted.lengths.inner))
         if kind is GroupNormConfig:
             extra["groups"] = draw(st.sampled_from((channels, 1)))
-        config = kind(channels=channels, ndim=ndim, affine=affine, **extra)
+        config = kind(channels=channels, ndim=ndim, affine=wanted.affine, **extra)
         dims = _batched(("N", "C", "S0", "S1", "S2")[: 2 + ndim], ("C",) if config.affine else None)
         state: Dims = {"running_mean": ("C",), "running_var": ("C",)} if kind is BatchNormConfig else {}
         return config, dims | state
@@ -161,10 +165,9 @@ def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
 
 
 def _features(kind: type) -> Callable[..., tuple[Any, Dims]]:
-    def shapes(draw: DrawFn, sizes: Lengths, axes: tuple[int, ...], affine: bool) -> tuple[Any, Dims]:  # noqa: FBT001
-        del axes
-        shape = tuple(draw(st.sampled_from(sizes.inner)) for _ in range(draw(st.sampled_from((1, 2)))))
-        config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=affine)
+    def shapes(draw: DrawFn, wanted: Wanted) -> tuple[Any, Dims]:
+        shape = tuple(draw(st.sampled_from(wanted.lengths.inner)) for _ in range(draw(st.sampled_from((1, 2)))))
+        config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=wanted.affine)
         features = ("F0", "F1")[: len(shape)]
         dims = _batched(("N", *features), features if config.affine else None)
         if kind is RMSNormConfig:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import time
 
-import numpy as np
 import speed_clock as clock
 import torch
 
 from regcheck import hosting, loading, registry
-from regcheck.bench.records import Estimate
+from regcheck.bench import estimate
 from regcheck.families import samples
 from regcheck.host import Session
 from regcheck.judge import CellJudge, Expected, Settings
 
 SHARE = "3. The layers' own share"
 SOURCE = {"kind": "module", "name": "regcheck.stock.torch"}
-RESAMPLES = 2000
 EVERY = "every cell"
 
 
@@ -77,9 +75,7 @@ def _cells(attribute, implementation, examples):
 
 
 def _share(what, idea, cells):
-    inside, whole = (np.array([cell[i] for cell in cells]) for i in (2, 3))
-    chosen = np.random.default_rng(0).integers(0, len(cells), (RESAMPLES, len(cells)))
-    low, high = np.quantile(inside[chosen].sum(1) / whole[chosen].sum(1), [0.025, 0.975])
-    ratio = Estimate(value=float(inside.sum() / whole.sum()), low=float(low), high=float(high))
-    figures = (f"{inside.sum():.1f} s", f"{whole.sum():.1f} s")
+    inside, whole = ([cell[i] for cell in cells] for i in (2, 3))
+    ratio = estimate.ratio_of_sums(inside, whole)
+    figures = (f"{sum(inside):.1f} s", f"{sum(whole):.1f} s")
     return clock.Row(SHARE, f"{what} ({len(cells)})", idea, *figures, ratio, {"cells": cells} if what == EVERY else {})

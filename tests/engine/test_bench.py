@@ -306,6 +306,12 @@ def test_intervals_cover_the_truth_and_shared_noise_cancels():
     assert covered >= 180
 
 
+def test_a_share_of_sums_weighs_parts_by_their_size():
+    found = estimate.ratio_of_sums([1.0, 3.0] * 50, [2.0, 12.0] * 50)
+    assert found.value == pytest.approx(2 / 7)
+    assert found.low < 2 / 7 < found.high
+
+
 def test_copies_walk_through_arrays_beyond_the_cache(monkeypatch):
     monkeypatch.setattr("regcheck.bench.bandwidth._available", lambda: 1 << 30)
     copies = Copies()
