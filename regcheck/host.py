@@ -12,7 +12,7 @@ from regcheck.layer import Missing
 from regcheck.processes import Died, Hung, Server, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
 
@@ -82,6 +82,7 @@ class Session:
         self.axes: dict[str, tuple[int, ...]] = {}
         self.refusals: dict[tuple[Any, str], str] = {}
         self.together = True  # whether small calls share messages
+        self.spoil: Callable[[dict[str, Any], dict[str, Any]], dict[str, Any]] | None = None  # see `regcheck.sentinel`
         self.made = 0
         self.printed = 0
         self.output = ""
@@ -153,6 +154,8 @@ class Session:
         except wire.BrokenFrame as broken:
             self._lose()
             raise _fault(broken, f"the layer's process sent something unreadable ({broken})", method) from broken
+        if self.spoil is not None:
+            reply = self.spoil(calls[-1], reply)
         if "error" in reply:
             _raise(reply["error"])
         return reply
@@ -239,7 +242,7 @@ class HostedLayer:
             tuple(seen.get("changed", ())),
             tuple(seen.get("aliases", ())),
             bool(seen.get("earlier_changed")),
-            self._session.printed,
+            seen.get("printed", self._session.printed),
         )
         return reply["result"]
 

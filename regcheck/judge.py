@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 from hypothesis import HealthCheck, Phase
 
+from regcheck import sentinel
 from regcheck.errors import WorkerError
 from regcheck.evaluate import CheckerError, Outcome, evaluate
 from regcheck.families import FAMILIES, WIDENING
@@ -118,11 +119,17 @@ class CellJudge:
     # --- the three ways to a verdict
 
     def _held(self) -> Judgement:
-        if self.tally.cases:
-            return self._cell("passed", "")
-        if self.tally.reasons:
-            return self._cell("not-applicable", "; ".join(self.tally.reasons))
-        return self._cell("inconclusive", "no case was judged: every one was ill-conditioned or empty")
+        if not self.tally.cases:
+            if self.tally.reasons:
+                return self._cell("not-applicable", "; ".join(self.tally.reasons))
+            return self._cell("inconclusive", "no case was judged: every one was ill-conditioned or empty")
+        shortfall = self.tally.shortfall()
+        if shortfall:
+            return self._cell("inconclusive", shortfall)
+        if not sentinel.notices(self.prop, list(self.tally.judged)[::-1], self.session, self.conventions):
+            ways = ", ".join(self.prop.sentinels)
+            return self._cell("inconclusive", f"the law holds of spoiled results ({ways}) too: it proves nothing here")
+        return self._cell("passed", "")
 
     def _declared_otherwise(self) -> dict[str, Any]:
         declared = {c: self.session.declared(c) for c in self.prop.document}

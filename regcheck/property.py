@@ -26,6 +26,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Level = Literal["core", "gradients", "numerics", "lifecycle", "interface", "extreme"]
 LEVELS: tuple[Level, ...] = ("core", "gradients", "numerics", "lifecycle", "interface", "extreme")
 Kind = Literal["exact", "bound", "statistical"]
+# Ways to spoil what a layer answers, of which `regcheck.sentinel` tells.
+SENTINELS = ("values", "nan", "shape", "dtype", "audit", "errors", "shuffled", "stuck")
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Property:
     dtypes: tuple[str, ...] | None = None
     families: tuple[str, ...] | None = None
     examples: int | None = None
+    sentinels: tuple[str, ...] = ("values",)
 
     def applies_to(self, family: str) -> bool:
         """Whether the property is a law of `family`."""
@@ -137,6 +140,7 @@ def prop(  # noqa: PLR0913  (one keyword per fact about a law)
     dtypes: Sequence[str] | None = None,
     families: Sequence[str] | None = None,
     examples: int | None = None,
+    sentinels: Sequence[str] = ("values",),
 ) -> Callable[[Callable[[Layers, Case], Evidence | Sequence[Evidence]]], Property]:
     """Declare the decorated law `(layers, case) -> Evidence` a property.
 
@@ -144,13 +148,20 @@ def prop(  # noqa: PLR0913  (one keyword per fact about a law)
     `document`: conventions on which the document states a choice of its own, with that choice; the
     law is judged with it, whatever the implementation declares. `families`: for `common.*`, the
     families concerned. `examples`: a fixed number of examples where the cost of one is large
-    (statistical laws take their own samples). Raises ValueError for a law without a sentence.
+    (statistical laws take their own samples). `sentinels`: ways to spoil a layer's answers, of which
+    the law must notice one (`regcheck.sentinel`); "values", other numbers, is what most laws must notice.
+    Raises ValueError for a law without a sentence and for an unknown sentinel.
     """
 
     def declare(law: Callable[[Layers, Case], Evidence | Sequence[Evidence]]) -> Property:
         title = (law.__doc__ or "").strip().split("\n")[0]
         if not title:
             msg = f"Property {id!r} has no sentence. Expected a docstring whose first line states the claim. Write one."
+            raise ValueError(msg)
+        unknown = [name for name in sentinels if name not in SENTINELS]
+        if unknown or not sentinels:
+            named = f"the sentinel {unknown[0]!r}" if unknown else "no sentinel"
+            msg = f"Property {id!r} names {named}. Expected some of {', '.join(SENTINELS)}. Name what it must notice."
             raise ValueError(msg)
         return Property(
             id=id,
@@ -168,6 +179,7 @@ def prop(  # noqa: PLR0913  (one keyword per fact about a law)
             dtypes=tuple(dtypes) if dtypes is not None else None,
             families=tuple(families) if families is not None else None,
             examples=examples,
+            sentinels=tuple(sentinels),
         )
 
     return declare

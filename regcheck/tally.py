@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ MIN_EXAMPLES = 4  # batches of a dtype, however many cases the first ones hold
 # that was taken: where the factory takes one config in sixteen, all three dtypes miss it with probability 1e-5.
 REFUSED, REFUSED_EACH = 60, 16
 HISTORY = 400
+# Cases kept to show that the law can fail on them, and the share of all that a law must judge for its verdict to count.
+JUDGED, ENOUGH = 10, 0.8
 
 
 @dataclass
@@ -22,7 +25,8 @@ class Tally:
     """What a cell has seen so far.
 
     `left_out` counts cases that were not judged. Those whose config was refused, in `refused` examples, do not count
-    towards the budget; the rest, and what was judged, is `spent` of it.
+    towards the budget; the rest, and what was judged, is `spent` of it. `empty` counts those in which nothing was
+    compared. `judged` holds the last batches that were judged.
     """
 
     cases: int = 0
@@ -30,10 +34,12 @@ class Tally:
     left_out: int = 0
     refused: int = 0
     spent: int = 0
+    empty: int = 0
     ill_conditioned: int = 0
     peak: float = 0.0
     reasons: dict[str, int] = field(default_factory=dict)
     history: list[Case] = field(default_factory=list)
+    judged: deque[Case] = field(default_factory=lambda: deque(maxlen=JUDGED))
 
     def add(self, case: Case, outcome: Outcome) -> None:
         """Count an outcome."""
@@ -45,10 +51,24 @@ class Tally:
             self.refused += outcome.refused
             self.spent += 0 if outcome.refused else max(1, case.count())
             return
+        if outcome.cases:
+            self.judged.append(case)
+        elif not outcome.ill_conditioned:
+            self.empty += max(1, case.count())
         self.cases += outcome.cases
         self.spent += outcome.cases
         self.ill_conditioned += outcome.ill_conditioned
         self.peak = max(self.peak, outcome.peak)
+
+    def shortfall(self) -> str:
+        """What is missing where too few cases were judged; configs refused and cases only labelled are apart."""
+        missing = self.spent - self.cases
+        planned = self.cases + missing + self.empty
+        if self.cases >= ENOUGH * planned:
+            return ""
+        why = [*self.reasons] if missing else []
+        why += ["in the rest nothing was compared"] if self.empty else []
+        return f"judged {self.cases} of {planned} cases only: {'; '.join(why)}"
 
 
 class Quota:

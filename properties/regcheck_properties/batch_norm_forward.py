@@ -238,6 +238,7 @@ def constant_channel(layers: Layers, case: Case) -> list[Evidence]:
     level="interface",
     statements=("8.2", "11.1"),
     formula="one value per channel in training: y = β (`shift`), an error (`error`), NaN (`nan`); E, Var stay finite",
+    sentinels=["values", "errors"],
 )
 def single_value(layers: Layers, case: Case) -> list[Evidence]:
     """One value per channel gives, in training, what is declared in `single_value_batch`, and no infinite state."""

@@ -227,6 +227,7 @@ def fresh_state(layers: Layers, case: Case) -> list[Evidence]:
     statements=("8.2", "11.1"),
     formula="x finite, its squares too  ⇒  E and Var finite after training",
     source=SOURCE,
+    sentinels=["nan"],
 )
 @defined
 def state_finite(layers: Layers, case: Case) -> list[Evidence]:

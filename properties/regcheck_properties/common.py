@@ -78,6 +78,7 @@ def _like(case: Case) -> dict[str, Array]:
     level="interface",
     kind="exact",
     formula="y has the shape of x, a gradient that of its argument, a value none",
+    sentinels=["shape"],
 )
 def shape(layers: Layers, case: Case) -> list[Evidence]:
     """Every result has the shape that it must have."""
@@ -92,6 +93,7 @@ def shape(layers: Layers, case: Case) -> list[Evidence]:
     level="interface",
     kind="exact",
     formula="a result has the dtype of the input, a parameter's gradient that of the parameter",
+    sentinels=["dtype"],
 )
 def dtype(layers: Layers, case: Case) -> list[Evidence]:
     """Every result has the dtype of what it belongs to."""
@@ -111,6 +113,7 @@ def dtype(layers: Layers, case: Case) -> list[Evidence]:
     level="interface",
     kind="exact",
     formula="every argument is bytewise the same after the call",
+    sentinels=["audit"],
 )
 def input_unchanged(layers: Layers, case: Case) -> list[Evidence]:
     """No call changes an array that it was given."""
@@ -129,6 +132,7 @@ def input_unchanged(layers: Layers, case: Case) -> list[Evidence]:
     level="interface",
     kind="exact",
     formula="results share no memory with arguments, unless the law is the identity",
+    sentinels=["audit"],
 )
 def no_view_of_input(layers: Layers, case: Case) -> list[Evidence]:
     """No result is a view of an array that was given, except where the layer is the identity."""
@@ -148,6 +152,7 @@ def no_view_of_input(layers: Layers, case: Case) -> list[Evidence]:
     level="interface",
     kind="exact",
     formula="a call prints at most 1 MiB",
+    sentinels=["audit"],
 )
 def output_bounded(layers: Layers, case: Case) -> list[Evidence]:
     """No call prints more than 1 MiB."""
@@ -173,11 +178,12 @@ def _outcome(layer: HostedLayer, method: str, *arguments: Any) -> Array | None:
 
 @prop(
     "common.wrong-shape-raises",
-    cases=cases.calls,
+    cases=cases.with_parameters,
     level="interface",
     kind="exact",
     formula="another number of channels, features or targets: a Python error",
     families=("batch_norm", "layer_norm", "rms_norm", "instance_norm", "group_norm", "minimiser"),
+    sentinels=["errors"],
 )
 def wrong_shape_raises(layers: Layers, case: Case) -> list[Evidence]:
     """A wrong number of channels, features or targets is a Python error, never a silent result."""
@@ -205,10 +211,12 @@ def _wrong(layers: Layers, case: Case) -> list[tuple[str, tuple[Any, ...]]]:
 
 @prop(
     "common.empty-batch",
+    revision=2,
     cases=cases.calls,
     level="interface",
     kind="exact",
     formula="a batch of no samples: an empty result or a Python error; state unchanged",
+    sentinels=["shape", "errors"],
 )
 def empty_batch(layers: Layers, case: Case) -> list[Evidence]:
     """An empty batch gives an empty result or a Python error, and leaves the state as it was."""
@@ -225,8 +233,8 @@ def _emptied(layers: Layers, case: Case, mode: tuple[bool, ...]) -> list[Evidenc
     y = _outcome(layer, method, *(empty[name] for name in names), *mode)
     if y is None:
         return [holds(condition=True, expected="an error", observed="an error", what=what)]
-    want = _like(empty)["y" if method == "forward" else method].size
-    found = [holds(y.size == want, f"{want} entries", f"{y.size} entries", what=what)]
+    want = _like(empty)["y" if method == "forward" else method].shape
+    found = [holds(y.shape == want, str(want), str(y.shape), what=f"shape of {what}")]
     found.append(holds(bool(np.isfinite(y).all()), "finite", str(y), what=what))
     after = layer.state()
     return found + [same_bits(after[k], v, what=f"{k} after an empty batch") for k, v in before.items()]
@@ -238,6 +246,7 @@ def _emptied(layers: Layers, case: Case, mode: tuple[bool, ...]) -> list[Evidenc
     level="numerics",
     kind="exact",
     formula="finite arguments whose squares do not overflow give finite results",
+    sentinels=["nan"],
 )
 def finite(layers: Layers, case: Case) -> list[Evidence]:
     """Finite input gives finite results, whatever its magnitude, constant or zero."""

@@ -271,7 +271,7 @@ def backward_repeatable(layers: Layers, case: Case) -> list[Evidence]:
 
 @prop(
     "common.forward-changes-no-parameter",
-    cases=cases.calls,
+    cases=cases.with_parameters,
     level="lifecycle",
     kind="exact",
     statements=["7.2", "8.3"],

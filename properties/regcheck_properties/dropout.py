@@ -229,6 +229,7 @@ def linear_on_mask(layers: Layers, case: Case) -> Evidence:
     statements=["5.1"],
     formula="mask(x) = mask(1) after one seed",
     kind="exact",
+    sentinels=["shuffled"],
 )
 def mask_independent_of_values(layers: Layers, case: Case) -> list[Evidence]:
     """The mask does not depend on the values of x."""
@@ -269,6 +270,7 @@ def dropped_nonfinite(layers: Layers, case: Case) -> Evidence:
     level="interface",
     kind="exact",
     formula="entry (i, j) has the same mask in any layout (`logical`), or the k-th entry in memory has (`memory`)",
+    sentinels=["shuffled"],
 )
 def mask_order(layers: Layers, case: Case) -> Evidence:
     """One seed gives one mask, by position or by place in memory, as declared in `mask_order`."""

@@ -196,6 +196,7 @@ def seeds_differ(layers: Layers, case: Case) -> list[Evidence]:
     kind="exact",
     formula="another layer's calls change this layer's masks iff `random_stream` is `process`",
     examples=4,
+    sentinels=["stuck", "shuffled"],
 )
 def random_stream(layers: Layers, case: Case) -> Evidence:
     """A layer's masks depend on another layer's calls if `random_stream` is declared `process`, else not."""
@@ -222,6 +223,7 @@ def random_stream(layers: Layers, case: Case) -> Evidence:
     formula="mask entries are independent: lags 1…64, along every axis, between calls and seeds",
     source="Hoeffding 1963, Probability inequalities for sums of bounded random variables, section 6",
     examples=len(cases.VOLUMES),
+    sentinels=["stuck"],
 )
 def mask_independence(layers: Layers, case: Case) -> list[Evidence]:
     """Mask entries are independent along memory and axes, between calls and seeds: finds a correlation of 0.03.

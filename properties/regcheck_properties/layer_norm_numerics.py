@@ -85,6 +85,7 @@ def constant_input(layers: Layers, case: Case) -> list[Evidence]:
     level="interface",
     statements=("10.2",),
     formula="one feature in training: y = β (`shift`), an error (`error`) or NaN (`nan`)",
+    sentinels=["values", "errors"],
 )
 def single_value(layers: Layers, case: Case) -> list[Evidence]:
     """A sample of one feature gives, in training, what is declared in `single_value_batch`: β by default."""

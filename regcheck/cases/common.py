@@ -71,6 +71,11 @@ def calls(plan: Plan) -> list[SearchStrategy[Case]]:
     return _strata(plan, USUAL, _eighths)
 
 
+def with_parameters(plan: Plan) -> list[SearchStrategy[Case]]:
+    """As `calls`, with γ and β where the family has them."""
+    return _strata(plan, USUAL, _eighths)[:1]
+
+
 def whole(plan: Plan) -> list[SearchStrategy[Case]]:
     """As `calls`, small whole numbers on short axes and ε = 1: the order of a sum matters as little as it can."""
     return [cases.map(_unit_eps) for cases in _strata(plan, POWERS, _whole)]

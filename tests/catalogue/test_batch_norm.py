@@ -435,3 +435,18 @@ def test_what_a_layer_does_not_show_is_not_judged(verdict):
 
     assert verdict(LAWS["running-mean"], Stateless).verdict == "not-applicable"
     assert verdict(LAWS["matches-definition"], Stateless).verdict == "passed"
+
+
+class WithoutParameters(Right):
+    """Has no γ and β where the config asks for them."""
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.parameters = {}
+
+
+@pytest.mark.parametrize("name", ["matches-definition", "gradient-input"])
+def test_laws_of_a_layer_without_the_parameters_that_its_config_asks_for_prove_nothing(verdict, name):
+    cell = verdict(LAWS[name], WithoutParameters)
+    assert cell.verdict == "inconclusive"
+    assert "'scale'" in cell.reason

@@ -367,7 +367,9 @@ def test_no_law_raises_on_a_result_of_another_shape(name, shape):
         def apply(self, x, mask):
             return np.ones(shape, x.dtype)
 
-    assert judge(PROPERTIES[name], Wrong).verdict in {"failed", "passed"}
+    cell = judge(PROPERTIES[name], Wrong)
+    # A layer that keeps everything shows the laws of masks nothing, and they say so.
+    assert cell.verdict in {"failed", "passed"} or "spoiled results" in cell.reason
 
 
 class HalfAsFarOff(Right):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from regcheck import Case, Evidence, Layers, judge, prop, within
+from regcheck import Case, Evidence, Layers, Unsupported, holds, judge, prop, registry, within
 from regcheck.evaluate import evaluate
 from regcheck.families import PenaltyConfig
 from regcheck.host import Session
 from regcheck.judge import CellJudge, Expected, Judgement, Settings
 from regcheck.processes import Server
+from regcheck.property import SENTINELS
 from regcheck.recur import Finding, Recurrence
 
 if TYPE_CHECKING:
@@ -207,6 +209,89 @@ def test_a_failure_that_does_not_recur_is_inconclusive(server: Server) -> None:
 @pytest.mark.parametrize("settings", [{"profile": "quick"}, {"profile": "default"}, {"examples": 1}])
 def test_every_stratum_is_judged_however_small_the_run(server: Server, settings: dict[str, Any]) -> None:
     assert judged(server, "right", short, **settings).cell.verdict == "failed"
+
+
+@prop("l1.test-vacuous", cases=weights, level="core", formula="")
+def vacuous(layers: Layers, case: Case) -> Evidence:
+    """The value is compared with itself."""
+    seen = layers.make(case.config, case.dtype).value(case["w"])
+    return within(seen, seen, 1e-9)
+
+
+@prop("l1.test-lenient", cases=weights, level="core", formula="ℓ(w) = Σ|w|")
+def lenient(layers: Layers, case: Case) -> Evidence:
+    """The value is the sum of absolute weights, within a bound that nothing exceeds."""
+    seen = layers.make(case.config, case.dtype).value(case["w"])
+    return within(seen, np.abs(case["w"].astype(np.float64)).sum(), np.inf)
+
+
+@pytest.mark.parametrize("law", [vacuous, lenient])
+def test_a_law_that_notices_no_spoiled_result_is_inconclusive(server: Server, law: Property) -> None:
+    cell = judged(server, "right", law).cell
+    assert cell.verdict == "inconclusive"
+    assert "spoiled" in cell.reason
+
+
+@prop("l1.test-repeated", cases=weights, level="core", formula="", sentinels=["stuck"])
+def not_repeated(layers: Layers, case: Case) -> Evidence:
+    """The value of w and of half of w differ, which spoiled values do too; the same value twice does not."""
+    layer = layers.make(case.config, case.dtype)
+    first, second = layer.value(case["w"]), layer.value(case["w"] / 2)
+    return holds((first != second) | (first == 0), first, second)
+
+
+def test_a_law_is_tried_on_the_spoiled_results_that_it_names(server: Server) -> None:
+    assert judged(server, "right", not_repeated).cell.verdict == "passed"
+
+
+def test_a_law_that_names_no_known_way_to_spoil_results_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"sentinel 'burnt'\. Expected some of values"):
+        prop("l1.test-burnt", cases=weights, level="core", formula="", sentinels=["burnt"])(value.law)
+
+
+def test_every_way_to_spoil_results_is_one_that_some_law_must_notice() -> None:
+    named = {way for law in registry.catalogue().properties.values() for way in law.sentinels}
+    assert named == set(SENTINELS)
+
+
+@pytest.mark.parametrize(("left_out", "verdict"), [(0.1, "passed"), (0.9, "inconclusive")])
+def test_a_law_that_judged_few_of_its_cases_is_inconclusive(server: Server, left_out: float, verdict: str) -> None:
+    @prop("l1.test-missing", cases=of_one_length, level="core", formula="ℓ(w) = Σ|w|", dtypes=["float64"])
+    def missing(layers: Layers, case: Case) -> Evidence:
+        """The value is the sum of absolute weights, of what the layer takes."""
+        if case.values["share"] < left_out:
+            msg = "the layer has no parameter 'scale'"
+            raise Unsupported(msg)
+        return value.law(layers, case)  # type: ignore[return-value]
+
+    cell = judged(server, "right", missing).cell
+    assert cell.verdict == verdict
+    assert cell.left_out > 0
+    if verdict == "inconclusive":
+        assert re.search(r"judged \d+ of \d+ cases .* no parameter 'scale'", cell.reason)
+
+
+@prop("l1.test-empty", cases=weights, level="core", formula="", dtypes=["float64"])
+def empty(layers: Layers, case: Case) -> Evidence:
+    """The value is the sum of absolute weights; of fewer than three, nothing is compared."""
+    seen = np.repeat(layers.make(case.config, case.dtype).value(case["w"]), case["w"].size > 2)
+    return within(seen, np.full(seen.shape, np.abs(case["w"]).sum()), 1e-9)
+
+
+def test_a_comparison_of_nothing_judges_nothing(server: Server) -> None:
+    cell = judged(server, "right", empty).cell
+    assert cell.verdict == "inconclusive"
+    assert "in the rest nothing was compared" in cell.reason
+
+
+def of_one_length(plan: Plan) -> st.SearchStrategy[Case]:
+    """Cases of four weights and a number from 0 to 1."""
+
+    def make(share: int) -> Case:
+        arrays = {"w": np.arange(4).astype(plan.dtype)}
+        return Case(PenaltyConfig(l1=1.0), plan.dtype, arrays, {"w": ("W",)}, ("W",), {"share": share / 100})
+
+    return st.integers(0, 100).map(make)
 
 
 def test_a_law_that_raises_is_inconclusive_and_never_the_layers_fault(server: Server) -> None:
