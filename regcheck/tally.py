@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from regcheck.evaluate import Outcome
     from regcheck.property import Property
 
-MIN_EXAMPLES = 4  # batches of a dtype, however many cases the first ones hold
+MIN_EXAMPLES = 5  # batches of a dtype, however many cases the first ones hold
 # Configs that are refused do not count. A stratum is given up after so many of them, and so many more for every one
 # that was taken: where the factory takes one config in sixteen, all three dtypes miss it with probability 1e-5.
 REFUSED, REFUSED_EACH = 60, 16

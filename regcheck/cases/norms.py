@@ -31,10 +31,10 @@ MOMENTA = (0.1, 0.3, 0.75, 0.01, 1.0)
 Trailing = tuple[tuple[int, ...], ...]
 TRAILING: Trailing = ((2,), (3,), (2, 3))  # what follows the first of several axes
 SPATIAL = (0, 2, 1, 3)  # numbers of spatial axes, each a stratum: libraries have a layer of its own for each
-ROWS = (12, 17, 24, 9, 32, 1)
-MANY_ROWS = (65, 257)  # beyond the blocks in which a layer may work, where rows are short enough
+ROWS = (12, 65, 24, 128, 33, 100, 1)
+MANY_ROWS = (257,)  # beyond the blocks in which a layer may work, where rows are short enough
 AFFINE = (True, True, True, False)
-ELEMENTS = 4000
+ELEMENTS = 16_000
 SEEDS = st.integers(0, 2**32 - 1)
 Array = fill.Array
 
