@@ -72,6 +72,11 @@ def _layer_and_check(rng):
     scale, shift = (rng.standard_normal(LENGTH).astype(np.float32) for _ in range(2))
     layer = torch.nn.LayerNorm(config.shape, config.eps)
     layer.load_state_dict({"weight": torch.from_numpy(scale), "bias": torch.from_numpy(shift)})
+    return layer, _check(config, scale, shift)
+
+
+def _check(config, scale, shift):
+    """A function of x and y that asserts the definition: oracle, bound and comparison."""
     gamma, beta = reference.widen(scale), reference.widen(shift)
     ar = bounds.arithmetic("float32")
 
@@ -82,7 +87,20 @@ def _layer_and_check(rng):
         bound = bounds.affine(standard, norm.z, want, ar, gamma)
         assert np.all((np.abs(y - want) <= bound) | ~standard.judged)
 
-    return layer, check
+    return check
+
+
+def checked(batches):
+    """Seconds of the oracle, the bound and the comparison alone, of the float32 batches."""
+    ready = []
+    for case in batches:
+        scale, shift = (case.arrays.get(name, np.float32(one)) for name, one in (("scale", 1), ("shift", 0)))
+        ready.append((_check(case.config, scale, shift), case["x"], _built(case)(torch.from_numpy(case["x"]))))
+    ready = [(check, x, y.detach().numpy()) for check, x, y in ready]
+    before = clock.own()
+    for check, x, y in ready:
+        check(x, y)
+    return clock.own() - before
 
 
 # --- the layer alone
@@ -184,6 +202,7 @@ class _Forward(_Part):
             self.note(f"seconds {where}", judge + worker)
             self.note(f"alone {where}", alone(batches))
             self.note(f"built {where}", built_and_called(batches))
+            self.note(f"checked {where}", checked(batches))
             _, batches, judge, worker = judged(subject, self.whole, "float32", number, CASES)
             self.note(f"elements {where}", sum(case["x"].size for case in batches) / (judge + worker))
 
@@ -198,6 +217,9 @@ class _Forward(_Part):
         idea = "share of the worker in both processes' time"
         names = ("worker through a worker", "seconds through a worker")
         yield self.row(RATES, "through a worker", idea, "{:.3f} s", names)
+        for where in self.subjects:
+            idea = "share of the oracle, the bound and the comparison: what a compiled check could save at most"
+            yield self.row(RATES, where, idea, "{:.3f} s", (f"checked {where}", f"seconds {where}"))
         for where in self.subjects:
             idea = "judging the batches, over calling ready layers on them"
             yield self.row(LAYER, where, idea, "{:.4f} s", (f"seconds {where}", f"alone {where}"))
