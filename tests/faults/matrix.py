@@ -4,7 +4,7 @@
 
 Each fault is judged by the property meant for it with many cases, its failure cut down; then by every property of its
 family, in the default profile. `--meant` leaves the second out. What was judged is written after every fault, and
-`--resume` goes on from there. It takes some seconds a fault, on one core.
+`--resume` goes on from there. It takes some seconds a fault on each of `--jobs` processes.
 
 The layers that hang, crash or print a gigabyte are left out: a test of their own judges them.
 """
@@ -12,19 +12,23 @@ The layers that hang, crash or print a gigabyte are left out: a test of their ow
 from __future__ import annotations
 
 import argparse
+import atexit
 import fnmatch
 import importlib.util
 import json
+import multiprocessing
+import os
 import secrets
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import kills
 from museum import FAULTY, Exhibit, Room, expected_of
 
-from regcheck import __version__
+from regcheck import __version__, registry
 from regcheck.files import write_atomically
 from regcheck.judge import CellJudge, Judgement, Settings
 from regcheck.loading import versions
@@ -32,11 +36,12 @@ from regcheck.plan import BUDGETS
 from regcheck.verdict import EDITION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from regcheck.case import Case
     from regcheck.evaluate import Outcome
     from regcheck.host import Session
+    from regcheck.property import Property
     from regcheck.recur import Finding
 
 REPORTS = Path(__file__).resolve().parents[2] / "reports"
@@ -114,12 +119,12 @@ def fresh(seed: int, examples: int) -> dict[str, Any]:
     return {**about, "seed": seed, "examples": examples, "budget": BUDGETS["default"], "faults": {}}
 
 
-def completed(record: dict[str, Any], room: Room) -> dict[str, Any]:
+def completed(record: dict[str, Any], laws: Mapping[str, Property]) -> dict[str, Any]:
     """The record with what the museum and the catalogue hold now, in their order."""
     museum = dict(Counter(exhibit.file.stem for exhibit in HELD))
     meant = dict(Counter(exhibit.expected for exhibit in FAULTY))
     known = {str(e): record["faults"][str(e)] for e in HELD if str(e) in record["faults"]}
-    levels = {law.id: law.level for law in room.laws.values()}
+    levels = {law.id: law.level for law in laws.values()}
     return {**record, "museum": museum, "meant": meant, "properties": levels, "faults": known}
 
 
@@ -143,20 +148,36 @@ def wanted(globs: Sequence[str]) -> list[Exhibit]:
     return [e for e in named if e.adapter == "plain" or importlib.util.find_spec(e.adapter) is not None]
 
 
-def run(room: Room, record: dict[str, Any], exhibits: Sequence[Exhibit], folder: Path, *, meant: bool) -> None:
+_ROOMS: list[Room] = []
+
+
+def _enter(seed: int) -> None:
+    """A process has a room of its own."""
+    _ROOMS.append(Room(seed))
+    atexit.register(_ROOMS[0].close)
+
+
+def _step(step: str, position: int, examples: int) -> dict[str, Any]:
+    room, exhibit = _ROOMS[0], HELD[position]
+    found = hunt(room, exhibit, examples) if step == "hunt" else row(room, exhibit)
+    return {"family": room.about(exhibit)["family"], "meant": exhibit.expected, **found}
+
+
+def run(record: dict[str, Any], exhibits: Sequence[Exhibit], folder: Path, *, steps: Sequence[str], jobs: int) -> None:
     """Judge what the record lacks; all faults by the property meant first, then by every property."""
-    steps = ["hunt"] if meant else ["hunt", "cells"]
-    for step in steps:
-        for exhibit in exhibits:
-            about = record["faults"].setdefault(str(exhibit), {})
-            if step in about:
-                continue
-            about |= {"family": room.about(exhibit)["family"], "meant": exhibit.expected}
-            about |= hunt(room, exhibit, record["examples"]) if step == "hunt" else row(room, exhibit)
-            record = completed(record, room)
-            publish(record, folder)
-            print(f"{exhibit} {step} {about['hunt'] if step == 'hunt' else ''}", flush=True)  # noqa: T201
-    publish(completed(record, room), folder)
+    laws = registry.catalogue().properties
+    own = {"mp_context": multiprocessing.get_context("spawn"), "initializer": _enter, "initargs": (record["seed"],)}
+    with ProcessPoolExecutor(jobs, **own) as pool:
+        for step in steps:
+            todo = [e for e in exhibits if step not in record["faults"].get(str(e), {})]
+            begun = {pool.submit(_step, step, HELD.index(e), record["examples"]): str(e) for e in todo}
+            for future in as_completed(begun):
+                name = begun[future]
+                record["faults"].setdefault(name, {}).update(future.result())
+                record = completed(record, laws)
+                publish(record, folder)
+                print(f"{name} {step} {record['faults'][name].get('hunt', '')}", flush=True)  # noqa: T201
+    publish(completed(record, laws), folder)
 
 
 def main() -> None:
@@ -171,6 +192,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--examples", type=int, help=f"cases of the property meant (default: {EXAMPLES})")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--output", type=Path, default=REPORTS, metavar="FOLDER")
     given = parser.parse_args()
     path = given.output / "kills.json"
@@ -182,11 +204,8 @@ def main() -> None:
         seed = secrets.randbits(32) if given.seed is None else given.seed
         record = fresh(seed, given.examples or EXAMPLES)
     print(f"seed {record['seed']}", flush=True)  # noqa: T201
-    room = Room(record["seed"])
-    try:
-        run(room, record, wanted(given.only), given.output, meant=given.meant)
-    finally:
-        room.close()
+    steps = ["hunt"] if given.meant else ["hunt", "cells"]
+    run(record, wanted(given.only), given.output, steps=steps, jobs=given.jobs)
 
 
 if __name__ == "__main__":
