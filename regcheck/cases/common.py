@@ -160,7 +160,8 @@ def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
         extra = {name: draw(st.sampled_from(choices)) for name, choices in options.items()}
         channels = draw(st.sampled_from(wanted.lengths.inner))
         if kind is GroupNormConfig:
-            extra["groups"] = draw(st.sampled_from((channels, 1)))
+            channels = channels if ndim else max(channels, 2)
+            extra["groups"] = draw(st.sampled_from((channels, 1))) if ndim else 1
         config = kind(channels=channels, ndim=ndim, affine=wanted.affine, **extra)
         dims = _batched(("N", "C", "S0", "S1", "S2")[: 2 + ndim], ("C",) if config.affine else None)
         state: Dims = {"running_mean": ("C",), "running_var": ("C",)} if kind is BatchNormConfig else {}
@@ -172,6 +173,7 @@ def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
 def _features(kind: type) -> Callable[..., tuple[Any, Dims]]:
     def shapes(draw: DrawFn, wanted: Wanted) -> tuple[Any, Dims]:
         shape = tuple(draw(st.sampled_from(wanted.lengths.inner)) for _ in range(draw(st.sampled_from((1, 2)))))
+        shape = shape if any(n > 1 for n in shape) else (*shape[:-1], 2)
         config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=wanted.affine)
         features = ("F0", "F1")[: len(shape)]
         dims = _batched(("N", *features), features if config.affine else None)
@@ -203,7 +205,10 @@ _SHAPES: dict[type, Callable[..., tuple[Any, Dims]]] = {
 
 
 def _lengths(draw: DrawFn, config: Any, dims: Dims, sizes: Lengths) -> dict[str, int]:
-    """A length for every axis: what the config says, else one of `sizes`."""
+    """A length for every axis: what the config says, else one of `sizes`.
+
+    No group has one value alone, on which libraries differ: laws of the interface say nothing of it.
+    """
     known = {f"F{i}": n for i, n in enumerate(getattr(config, "shape", ()))}
     if hasattr(config, "channels"):
         known["C"] = config.channels
@@ -212,7 +217,20 @@ def _lengths(draw: DrawFn, config: Any, dims: Dims, sizes: Lengths) -> dict[str,
     choices = {
         axis: sizes.spatial if axis[0] == "S" else sizes.batch if axis == batch else sizes.inner for axis in axes
     }
-    return {axis: known.get(axis) or draw(st.sampled_from(choices[axis])) for axis in axes}
+    found = {axis: known.get(axis) or draw(st.sampled_from(choices[axis])) for axis in axes}
+    alike = {name: found[name] for name in _alike(config, found)}
+    if alike and set(alike.values()) == {1}:
+        found[min(alike)] = 2
+    return found
+
+
+def _alike(config: Any, lengths: dict[str, int]) -> list[str]:
+    """The axes, beside channels, whose entries share a mean, where they alone make a group."""
+    spatial = [axis for axis in lengths if axis[0] == "S"]
+    if isinstance(config, BatchNormConfig):
+        return ["N", *spatial]
+    whole = isinstance(config, GroupNormConfig) and config.groups < config.channels
+    return spatial if hasattr(config, "channels") and not whole else []
 
 
 # --- numbers
