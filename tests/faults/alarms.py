@@ -42,7 +42,7 @@ def markdown(record: Mapping[str, Any]) -> str:
 def _head(record: Mapping[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     seeds = {r["seed"] for r in record["rounds"]}
-    wall, cpu = (sum(r[what] for r in record["rounds"]) for what in ("wall", "cpu"))
+    wall, cpu = (_each(record, what) for what in ("wall", "cpu"))
     return f"""# False alarms
 
 Right layers, judged by every property that applies (level extreme apart), each round with a seed of its own. \
@@ -53,8 +53,7 @@ regcheck {record["regcheck"]}, edition {record["edition"]}, code {record["code"]
 - {len(record["implementations"])} implementations: the stock ones and the right exhibits of `tests/faults/`; \
 {len(seeds)} seeds.
 - An alarm is a cell that failed or was inconclusive. What deviates was declared beforehand, and is none.
-- {wall:.0f} s, {cpu:.0f} s of CPU: {_each(wall, record)} s and {_each(cpu, record)} s of CPU for 1000 cells \
-judged.{_problems(record)}"""
+- {wall} s and {cpu} s of CPU for 1000 cells judged, all processes together.{_problems(record)}"""
 
 
 def _rate(record: Mapping[str, Any]) -> str:
@@ -68,8 +67,11 @@ def _rate(record: Mapping[str, Any]) -> str:
     return f"Were the cells independent, an alarm would be rarer than one in {1 / most:.0f} of them (95 % confidence)."
 
 
-def _each(seconds: float, record: Mapping[str, Any]) -> str:
-    return f"{1000 * seconds / judged(record):.0f}" if judged(record) else "–"
+def _each(record: Mapping[str, Any], what: str) -> str:
+    """Seconds for 1000 cells; the processes of a run that was interrupted do not tell theirs."""
+    whole = [r for r in record["rounds"] if r["complete"]]
+    cells = sum(r["cells"] for r in whole)
+    return f"{1000 * sum(r[what] for r in whole) / cells:.0f}" if cells else "–"
 
 
 def _problems(record: Mapping[str, Any]) -> str:
