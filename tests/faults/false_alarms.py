@@ -57,11 +57,18 @@ Group = tuple[str, tuple[str, ...]]
 
 def groups(globs: Sequence[str]) -> list[Group]:
     """The stock, then each file of right exhibits; of these, what a glob names and has its framework installed."""
-    files: dict[str, list[str]] = {}
+    files: dict[Path, list[Exhibit]] = {}
     for exhibit in RIGHT:
-        if _named(str(exhibit), globs) and _installed(exhibit):
-            files.setdefault(exhibit.file.stem, []).append(f"{exhibit.file}:{exhibit.attribute}")
-    return [*_stock(globs), *((stem, tuple(targets)) for stem, targets in files.items())]
+        if _installed(exhibit):
+            files.setdefault(exhibit.file, []).append(exhibit)
+    chosen = [(file.stem, _targets(file, held, globs)) for file, held in files.items()]
+    return [*_stock(globs), *((stem, targets) for stem, targets in chosen if targets)]
+
+
+def _targets(file: Path, held: Sequence[Exhibit], globs: Sequence[str]) -> tuple[str, ...]:
+    """The file where all of it is named, since each target costs a process that imports its framework."""
+    named = [exhibit for exhibit in held if _named(str(exhibit), globs)]
+    return (str(file),) if len(named) == len(held) else tuple(f"{file}:{e.attribute}" for e in named)
 
 
 def _stock(globs: Sequence[str]) -> Iterator[Group]:
