@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from correct_keras import EMPTY, NAMES, SINGLE, UnbiasedBatchNorm, number
+from correct_keras import SINGLE, number
 from keras import ops
 
 import regcheck
@@ -62,21 +62,6 @@ def layer_norm_in_double(config: Any) -> keras.layers.Layer:
     return DoubleLayerNorm(config)
 
 
-class OneValueNan(UnbiasedBatchNorm):
-    """NaN for one value per channel in training; the state stays finite."""
-
-    def call(self, x: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002  (Keras' signature)
-        """y of x's shape and dtype."""
-        y = super().call(x, training)
-        return y * float("nan") if training and ops.size(x) == self.config.channels else y
-
-
-@regcheck.implements("batch_norm", names=NAMES, declares={"single_value_batch": "nan"}, deviations=EMPTY)
-def batch_norm_one_value_nan(config: Any) -> keras.layers.Layer:
-    """Says what it gives for one value."""
-    return OneValueNan(config)
-
-
 class SelectingDropout(keras.layers.Layer):
     """where(u >= p, x / (1 − p), 0) with draws in float32 from a seed generator."""
 
@@ -122,9 +107,3 @@ def l1_written(config: Any) -> keras.regularizers.Regularizer:
 def l2_written(config: Any) -> keras.regularizers.Regularizer:
     """A regularizer of one's own."""
     return OwnPenalty(0.0, config.l2)
-
-
-@regcheck.implements("elastic_net", dtypes=SINGLE, declares={"l2_factor": "0.5"})
-def elastic_net_half(config: Any) -> keras.regularizers.Regularizer:
-    """l1·Σ|w| + ½·l2·Σw², and says so."""
-    return keras.regularizers.L1L2(l1=config.l1, l2=config.l2 / 2)
