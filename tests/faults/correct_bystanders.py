@@ -127,3 +127,20 @@ class PrintsALittle(LayerNorm):
 
     def _act(self) -> None:
         print("\x1b[31mforward[/oops]")  # noqa: T201
+
+
+@regcheck.implements("layer_norm")
+class ClearsEnvironment(LayerNorm):
+    """Leaves no environment variable."""
+
+    def _act(self) -> None:
+        os.environ.clear()
+
+
+@regcheck.implements("layer_norm")
+class ClosesStandardOutput(LayerNorm):
+    """Closes what is printed to."""
+
+    def _act(self) -> None:
+        if sys.stdout is not None:
+            sys.stdout.close()

@@ -179,3 +179,68 @@ class RateOneRefused(Dropout):
             msg = "rate must be below 1"
             raise regcheck.Unsupported(msg)
         super().__init__(config)
+
+
+@regcheck.implements("dropout")
+class DrawsNumbersOfZeros(Dropout):
+    """Draws how many are kept in a row before the next is dropped (geometric), rather than each."""
+
+    def _drawn(self, x: Array) -> Array:
+        kept = np.ones(x.size, bool)
+        if self.rate:
+            gaps = self.generator.geometric(self.rate, x.size)
+            dropped = np.cumsum(gaps) - 1
+            kept[dropped[dropped < x.size]] = False
+        return kept.reshape(x.shape)
+
+
+@regcheck.implements("dropout")
+class Binomial(Dropout):
+    """Draws from the binomial distribution of one trial."""
+
+    def _drawn(self, x: Array) -> Array:
+        return self.generator.binomial(1, 1 - self.rate, x.shape).astype(bool)
+
+
+@regcheck.implements("dropout")
+class FortranResult(Dropout):
+    """Returns the first axis contiguous."""
+
+    def _applied(self, x: Array) -> Array:
+        return np.asfortranarray(super()._applied(x))
+
+
+@regcheck.implements("dropout")
+class WritesTheKept(Dropout):
+    """Writes what is kept into zeros, by index."""
+
+    def _applied(self, x: Array) -> Array:
+        if self.kept is None:
+            return x.copy()
+        y = np.zeros_like(x)
+        with np.errstate(all="ignore"):
+            y[self.kept] = self._scaled(x[self.kept])
+        return y
+
+
+@regcheck.implements("dropout", dtypes=("float64",))
+class DoubleOnly(Dropout):
+    """Offers float64 alone, and says so."""
+
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
+        """y of x's shape and dtype."""
+        if x.dtype != np.float64:
+            msg = f"Expected float64. Received {x.dtype}."
+            raise TypeError(msg)
+        return super().forward(x, training)
+
+
+@regcheck.implements("dropout", declares={"subnormals": "flushed"})
+class FlushedDeclared(Dropout):
+    """Takes subnormal numbers for 0 in training and gives none, float16's apart, and says so."""
+
+    def _scaled(self, x: Array) -> Array:
+        if x.dtype == np.float16:
+            return super()._scaled(x)
+        y = super()._scaled(np.where(np.abs(x) < np.finfo(x.dtype).smallest_normal, x.dtype.type(0), x))
+        return np.where(np.abs(y) < np.finfo(x.dtype).smallest_normal, x.dtype.type(0), y)

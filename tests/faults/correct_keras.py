@@ -13,6 +13,7 @@ import regcheck
 EXPECTED: dict[str, str] = {}
 SINGLE = ("float16", "float32")  # Keras' regularizers round their strengths to float32
 BIASED = {"running_variance": "biased"}
+NAMES = {"scale": "multiplier", "shift": "addend", "running_mean": "centre", "running_var": "spread"}
 EMPTY = {"common.empty-batch": "Keras takes the mean of no values, and records the NaN"}
 
 
@@ -39,7 +40,7 @@ def batch_norm_momentum_unchanged(config: Any) -> keras.layers.Layer:
     return _batch_norm(config, momentum=config.momentum)
 
 
-def _number(value: float, dtype: Any) -> Any:
+def number(value: float, dtype: Any) -> Any:
     """A tensor of the number itself: `ops.cast` rounds a Python float to float32 first."""
     return ops.convert_to_tensor(np.array(value, keras.backend.standardize_dtype(dtype)))
 
@@ -74,21 +75,17 @@ class UnbiasedBatchNorm(keras.layers.Layer):
             m = ops.cast(ops.size(x) // self.config.channels, wide.dtype)
             self._average(self.centre, mean)
             self._average(self.spread, variance * m / ops.maximum(m - 1, 1))
-        y = (wide - mean) / ops.sqrt(variance + _number(self.config.eps, wide.dtype))
+        y = (wide - mean) / ops.sqrt(variance + number(self.config.eps, wide.dtype))
         if self.config.affine:
             y = y * ops.cast(self.multiplier, wide.dtype) + ops.cast(self.addend, wide.dtype)
         return ops.cast(y, x.dtype)
 
     def _average(self, old: Any, new: Any) -> None:
-        weight = _number(self.config.momentum, new.dtype)
+        weight = number(self.config.momentum, new.dtype)
         old.assign(ops.cast((1 - weight) * ops.cast(old, new.dtype) + weight * new, old.dtype))
 
 
-@regcheck.implements(
-    "batch_norm",
-    names={"scale": "multiplier", "shift": "addend", "running_mean": "centre", "running_var": "spread"},
-    deviations=EMPTY,
-)
+@regcheck.implements("batch_norm", names=NAMES, deviations=EMPTY)
 def batch_norm_by_the_document(config: Any) -> keras.layers.Layer:
     """Declares nothing but names."""
     return UnbiasedBatchNorm(config)

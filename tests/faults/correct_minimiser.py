@@ -131,3 +131,28 @@ class RidgeOnly(Minimiser):
             msg = "l1 = 0 only"
             raise regcheck.Unsupported(msg)
         super().__init__(config)
+
+
+@regcheck.implements("minimiser")
+class RidgeBySingularValues(RidgeOnly):
+    """V·diag(s/(s² + 2·l2))·Uᵀb, without singular values that are roundoff."""
+
+    def _ridge(self, a: Array, b: Array) -> Array:
+        if not a.size:
+            return np.zeros(a.shape[1])
+        left, sizes, right = np.linalg.svd(a, full_matrices=False)
+        kept = sizes > max(a.shape) * np.finfo(np.float64).eps * np.max(sizes)
+        factors = sizes[kept] / (sizes[kept] ** 2 + 2 * self.l2)
+        return right[kept].T @ (factors * (left[:, kept].T @ b))
+
+
+@regcheck.implements("minimiser", dtypes=("float64",))
+class DoubleOnly(CoordinateDescent):
+    """Offers float64 alone, and says so."""
+
+    def minimise(self, a: Array, b: Array) -> Array:
+        """w (k,) for A (n, k), b (n,)."""
+        if b.dtype != np.float64:
+            msg = f"Expected float64. Received {b.dtype}."
+            raise TypeError(msg)
+        return super().minimise(a, b)

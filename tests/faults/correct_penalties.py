@@ -183,3 +183,69 @@ class ElasticNetDifference(Proximal):
 
     def _soft(self, w: Array, threshold: Any) -> Array:
         return np.maximum(w - threshold, 0) - np.maximum(-w - threshold, 0)
+
+
+@regcheck.implements("l1")
+class L1ByNorm(L1):
+    """numpy.linalg.norm."""
+
+    def _value(self, w: Array) -> Any:
+        return self.l1 * np.linalg.norm(w, 1) if w.size else 0.0
+
+
+@regcheck.implements("l1")
+class L1MinusAtZero(L1):
+    """-λ at 0, which is a subgradient as good as 0."""
+
+    def _sign(self, w: Array) -> Array:
+        return np.where(w > 0, 1, -1).astype(w.dtype)
+
+
+@regcheck.implements("l1", dtypes=("float64",))
+class L1DoubleOnly(L1):
+    """Offers float64 alone, and says so."""
+
+    def value(self, w: Array) -> Any:
+        """The penalty."""
+        if w.dtype != np.float64:
+            msg = f"Expected float64. Received {w.dtype}."
+            raise TypeError(msg)
+        return super().value(w)
+
+
+@regcheck.implements("l1", declares={"subnormals": "flushed"})
+class L1FlushedDeclared(L1):
+    """Takes subnormal weights for 0, and says so."""
+
+    def _value(self, w: Array) -> Any:
+        return super()._value(np.where(np.abs(w) < np.finfo(w.dtype).smallest_normal, 0, w))
+
+
+@regcheck.implements("l2")
+class L2Exact(L2):
+    """math.fsum of squares in float64."""
+
+    def _value(self, w: Array) -> Any:
+        try:
+            return self.l2 * math.fsum(np.square(w.astype(np.float64)).tolist()) if self.l2 else 0.0
+        except OverflowError:
+            return math.inf
+
+
+@regcheck.implements("l2")
+class L2ByEinsum(L2):
+    """einsum, the strength first."""
+
+    def _value(self, w: Array) -> Any:
+        return np.einsum("i,i->", w * w.dtype.type(self.l2), w)
+
+
+@regcheck.implements("elastic_net")
+class ElasticNetShrinksFirst(Proximal):
+    """Divides by 1 + 2tλ₂ before the soft threshold, which is divided too."""
+
+    def prox(self, w: Array, step: float) -> Array:
+        """argmin over v of ½‖v − w‖² + step·penalty(v)."""
+        size = 1 + 2 * step * self.l2
+        with np.errstate(all="ignore"):
+            return self._soft(w / w.dtype.type(size), w.dtype.type(step * self.l1 / size)).astype(w.dtype)

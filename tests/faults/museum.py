@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent
 FRAMEWORKS = {"torch": "torch", "keras": "keras"}
 # Files beside the exhibits that hold none.
-MACHINERY = ("kills", "matrix", "museum")
+MACHINERY = ("alarms", "false_alarms", "kills", "matrix", "museum")
 # Seconds by file: there are exhibits that hang, and nothing that takes long. A gigabyte takes a while.
 PATIENCE = {"hostile": 1.0, "hostile_factories": 1.0, "hostile_results": 60.0}
 
