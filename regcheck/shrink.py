@@ -20,12 +20,17 @@ SINGLE_ELEMENTS = 48  # beyond this size numbers are simplified array by array o
 
 
 def refit(config: Any, sizes: dict[str, int]) -> Any:
-    """The config that fits the sizes of the named axes: features F0, F1, …, channels C. Raises ValueError."""
+    """The config that fits the sizes of the named axes: features F0, …, channels C, or G groups of K.
+
+    Raises ValueError where there is none.
+    """
     changes: dict[str, Any] = {}
     if hasattr(config, "shape") and "F0" in sizes:
         changes["shape"] = tuple(sizes[f"F{i}"] for i in range(len(config.shape)))
     if hasattr(config, "channels") and "C" in sizes:
         changes["channels"] = sizes["C"]
+    if hasattr(config, "groups") and "G" in sizes:
+        changes |= {"groups": sizes["G"], "channels": sizes["G"] * sizes["K"]}
     return dataclasses.replace(config, **changes) if changes else config
 
 

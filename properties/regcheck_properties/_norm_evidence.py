@@ -33,30 +33,31 @@ def moments(y: Array, want: Expected, case: Case, shift: Array | float = 0.0) ->
     slack = 2 * mean(off * want.bound) + mean(np.square(want.bound))
     pairs = [("mean y", seen, np.zeros_like(seen) + shift, mean(want.bound)), ("var y", *spread, slack)]
     return [
-        within(a.reshape(-1), b.reshape(-1), c.reshape(-1), dims=each, what=what, judged=judged)
-        for what, a, b, c in pairs
+        within(*(np.squeeze(part, want.norm.axes) for part in parts), dims=each, what=what, judged=judged)
+        for what, *parts in pairs
     ]
 
 
-def isolated(layer: HostedLayer, case: Case, training: bool, axis: int) -> list[Evidence]:  # noqa: FBT001
+def isolated(layer: HostedLayer, case: Case, training: bool, axis: int | tuple[int, ...]) -> list[Evidence]:  # noqa: FBT001
     """Evidence that what is in some groups, the indices along `axis`, reaches no other, and a NaN all of its own."""
-    x, dims, index = case["x"], case.dims["x"], case.values["index"]
-    half = np.random.default_rng(case.values["seed"]).random(x.shape[axis]) < 1 / 2
-    before, place = run(layer, x, training), np.unravel_index(index % (x.size // len(half)), _without(x.shape, axis))
+    x, dims, axes = case["x"], case.dims["x"], (axis,) if isinstance(axis, int) else axis
+    front = tuple(range(len(axes)))
+    grouped = np.moveaxis(x, axes, front)
+    half = np.random.default_rng(case.values["seed"]).random(grouped.shape[: len(axes)]) < 1 / 2
+    before = run(layer, x, training)
+    inner = grouped.shape[len(axes) :]
+    place = np.unravel_index(case.values["index"] % int(np.prod(inner, dtype=int)), inner) if inner else ()
     found = []
     for value, kept in itertools.product((np.nan, 3.0), (half, ~half)):
-        changed = np.moveaxis(x.copy(), axis, 0)
+        changed = grouped.copy()
         changed[(~kept, *place)] = value
-        after = run(layer, np.moveaxis(changed, 0, axis), training)
-        same = np.broadcast_to(np.expand_dims(kept, tuple(a for a in range(x.ndim) if a != axis)), x.shape)
+        after = run(layer, np.moveaxis(changed, front, axes), training)
+        spread = np.broadcast_to(kept.reshape(kept.shape + (1,) * len(inner)), grouped.shape)
+        same = np.moveaxis(spread, front, axes)
         found.append(same_bits(np.where(same, after, before), before, dims=dims, what=f"y beside {value:g} elsewhere"))
         if np.isnan(value):
             found.append(holds(np.isnan(after) | same, np.nan, after, dims=dims, what="y beside NaN"))
     return found
-
-
-def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return shape[:axis] + shape[axis + 1 :]
 
 
 def constant(y: Array, want: Expected) -> list[Evidence]:
@@ -152,7 +153,12 @@ def gradient_sums(dx: Array, g: Array, want: Expected, case: Case) -> list[Evide
     judged, each = np.all(want.standard.judged, axis=axes), case.independent
     return [
         within(
-            np.sum(terms, axis=axes), exact.reshape(-1), np.sum(slack, axis=axes), dims=each, what=what, judged=judged
+            np.sum(terms, axis=axes),
+            np.squeeze(exact, axes),
+            np.sum(slack, axis=axes),
+            dims=each,
+            what=what,
+            judged=judged,
         )
         for what, terms, exact, slack in sums
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from regcheck import Case, Evidence, Fault, Layers, Unsupported, bounds, cases, reference, within
+from regcheck.families import BatchNormConfig, GroupNormConfig, LayerNormConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,16 +50,48 @@ def given(strategy: Callable[..., Any], *needs: str, **recipe: Any) -> Callable[
     return functools.partial(strategy, recipe=cases.Recipe(needs=needs, **recipe))
 
 
+class Grouped:
+    """A layer of (N, channels, *spatial) that is given, and gives, its channels in groups: (N, G, K, *spatial)."""
+
+    def __init__(self, layer: HostedLayer, config: GroupNormConfig) -> None:
+        self.layer, self.channels, self.ndim = layer, config.channels, config.ndim
+        self.grouped = (config.groups, config.channels // config.groups)
+
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the contract's positional flag)
+        """y of x's shape where the layer's result has the flat one."""
+        return self._grouped(self.layer.forward(self._flat(x), training))
+
+    def backward(self, cotangent: Array) -> dict[str, Array]:
+        """Gradients, those of γ and β of shape (G, K)."""
+        found = self.layer.backward(self._flat(cotangent))
+        own = {k: v.reshape(self.grouped) if v.shape == (self.channels,) else v for k, v in found.items() if k != "x"}
+        return own | {"x": self._grouped(found["x"])} if "x" in found else own
+
+    def assign_parameters(self, values: dict[str, Array]) -> None:
+        """γ and β of shape (G, K)."""
+        self.layer.assign_parameters({name: value.reshape(-1) for name, value in values.items()})
+
+    def _flat(self, x: Array) -> Array:
+        return x.reshape(len(x), self.channels, *x.shape[x.ndim - self.ndim :])
+
+    def _grouped(self, y: Array) -> Array:
+        flat = y.ndim == 2 + self.ndim and y.shape[1] == self.channels
+        return y.reshape(len(y), *self.grouped, *y.shape[2:]) if flat else y
+
+
 def layer_of(layers: Layers, case: Case, config: Any = None) -> HostedLayer:
-    """A fresh layer with the case's parameters."""
-    layer = layers.make(config or case.config, case.dtype)
+    """A fresh layer with the case's parameters; of arrays in groups where the family has them."""
+    config = config or case.config
+    made = layers.make(config, case.dtype)
+    layer = cast("HostedLayer", Grouped(made, config)) if isinstance(config, GroupNormConfig) else made
     layer.assign_parameters(_affine(case))
     return layer
 
 
 def with_state(layers: Layers, case: Case, **changes: float) -> HostedLayer:
     """As `layer_of`, with the case's recorded statistics; `changes` are fields of the config."""
-    layer = layer_of(layers, case, dataclasses.replace(case.config, **changes))
+    layer = layers.make(dataclasses.replace(case.config, **changes), case.dtype)
+    layer.assign_parameters(_affine(case))
     layer.assign_state({name: case[name] for name in ("running_mean", "running_var")})
     return layer
 
@@ -153,9 +186,9 @@ def several(law: Law) -> Law:
 
 def group_size(case: Case, name: str = "x") -> int:
     """How many values share a mean: a sample's features, or a channel's entries in the batch."""
-    if hasattr(case.config, "shape"):
-        return int(np.prod(case.config.shape, dtype=int))
-    return case[name].size // int(case.config.channels)
+    if isinstance(case.config, BatchNormConfig):
+        return case[name].size // case.config.channels
+    return int(np.prod(case[name].shape[len(case.independent) :], dtype=int))
 
 
 def layer_norm(
@@ -165,6 +198,25 @@ def layer_norm(
     ar = bounds.declared_arithmetic(layers, case.dtype)
     norm = reference.layer_norm.standardise(case["x"] if x is None else x, config or case.config)
     return expected(norm, rule(norm, ar), ar, case=case, **_affine(case))
+
+
+def group_norm(
+    layers: Layers, case: Case, x: Array | None = None, config: Any = None, rule: Rule = STANDARD
+) -> Expected:
+    """What the definition of group_norm, and of instance_norm, gives for x in groups."""
+    ar = bounds.declared_arithmetic(layers, case.dtype)
+    norm = reference.group_norm.standardise(case["x"] if x is None else x, (config or case.config).eps)
+    along = reference.group_norm.along_channels
+    affine = {name: along(value, norm.x.ndim) for name, value in _affine(case).items()}
+    return expected(norm, rule(norm, ar), ar, case=case, **affine)
+
+
+def sample_norm(
+    layers: Layers, case: Case, x: Array | None = None, config: Any = None, rule: Rule = STANDARD
+) -> Expected:
+    """What the definition gives of a layer that normalises every sample by itself."""
+    define = layer_norm if isinstance(case.config, LayerNormConfig) else group_norm
+    return define(layers, case, x, config, rule)
 
 
 def batch_norm(
@@ -182,6 +234,19 @@ def recorded(layers: Layers, case: Case, x: Array | None = None) -> Expected:
     statistics = reference.batch_norm.running(case["running_mean"], case["running_var"])
     norm = reference.batch_norm.standardise_recorded(case["x"] if x is None else x, case.config, statistics)
     return expected(norm, bounds.standard_recorded(norm, ar), ar, case=case, **_per_channel(case))
+
+
+def plain(case: Case) -> Case:
+    """The case with γ = 1 and β = 0, where it has them."""
+    ones = {name: np.ones_like(case[name]) for name in ("scale",) if name in case.arrays}
+    zeros = {name: np.zeros_like(case[name]) for name in ("shift",) if name in case.arrays}
+    return case.with_arrays(**ones, **zeros)
+
+
+def judged_samples(case: Case, want: Expected) -> Case:
+    """The case without samples for which accuracy cannot be claimed; they would spoil every sum over the batch."""
+    keep = want.standard.judged.reshape(len(want.y), -1).all(axis=1)
+    return case.with_arrays(x=case["x"][keep], cotangent=case["cotangent"][keep])
 
 
 def _affine(case: Case) -> dict[str, Array]:

@@ -95,7 +95,7 @@ class Recipe:
 _SPECIAL = {"constant": fill.constant_rows, "lost": fill.lost_rows, "overflow": fill.overflowing_rows}
 
 
-def _values(seed: int, rng: fill.Generator, dtype: str) -> dict[str, object]:
+def values_of(seed: int, rng: fill.Generator, dtype: str) -> dict[str, object]:
     """Scalars that laws draw on: an index, a power of two that no square overflows at, repeats, a mode."""
     power = {"float16": 2, "float32": 40, "float64": 280}[dtype]
     return {
@@ -108,7 +108,7 @@ def _values(seed: int, rng: fill.Generator, dtype: str) -> dict[str, object]:
     }
 
 
-def _drawing(draw: DrawFn, plan: Plan, stratum: _Stratum) -> Callable[[Sequence[Any]], Any]:
+def drawing(draw: DrawFn, plan: Plan, stratum: Stratum) -> Callable[[Sequence[Any]], Any]:
     """A function that draws one of some values."""
 
     def one_of(values: Sequence[Any]) -> Any:
@@ -124,12 +124,12 @@ def _choice(values: tuple[Any, ...], _types: tuple[type, ...]) -> SearchStrategy
     return st.sampled_from(values)
 
 
-def _seed(draw: DrawFn, plan: Plan) -> int:
+def seeded(draw: DrawFn, plan: Plan) -> int:
     """A seed of the data. Hypothesis begins with 0 and prefers small numbers: the run's own seed tells runs apart."""
     return (draw(SEEDS) + plan.seed) % 2**32
 
 
-class _Stratum(NamedTuple):
+class Stratum(NamedTuple):
     """Which of how many strata, and what is fixed in it: what follows the first axis, and whether there are γ and β."""
 
     number: int
@@ -139,15 +139,15 @@ class _Stratum(NamedTuple):
 
 
 @st.composite
-def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: _Stratum) -> Case:
-    one_of = _drawing(draw, plan, stratum)
+def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum) -> Case:
+    one_of = drawing(draw, plan, stratum)
     first, others = one_of(recipe.sizes(plan)), one_of(stratum.trailing)
     shape = (first, *others) if first < 64 else (first,)
     n = int(np.prod(shape, dtype=int))
     count = min(one_of((*ROWS, *MANY_ROWS)), max(1, ELEMENTS // n))
     eps = one_of(recipe.eps)
     config = LayerNormConfig(shape=shape, eps=eps, affine=one_of(stratum.affine) or recipe.affine)
-    seed = _seed(draw, plan)
+    seed = seeded(draw, plan)
     if not plan.takes(config):
         return Case(config, plan.dtype)
     rng = fill.generator(seed)
@@ -161,12 +161,12 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: _Stratum) -> 
     if config.affine:
         arrays |= fill.parameters(rng, shape, plan.dtype)
         dims |= {"scale": features, "shift": features}
-    return recipe.only(Case(config, plan.dtype, arrays, dims, ("N",), _values(seed, rng, plan.dtype)))
+    return recipe.only(Case(config, plan.dtype, arrays, dims, ("N",), values_of(seed, rng, plan.dtype)))
 
 
 @st.composite
-def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: _Stratum, ndim: int) -> Case:
-    one_of = _drawing(draw, plan, stratum)
+def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum, ndim: int) -> Case:
+    one_of = drawing(draw, plan, stratum)
     spatial = tuple(one_of(recipe.spatial) for _ in range(ndim))
     inner = int(np.prod(spatial, dtype=int))
     longest = max(400, *recipe.lengths)
@@ -176,7 +176,7 @@ def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: _Stratum, ndi
     channels = min(one_of(ROWS), max(1, ELEMENTS // max(counts)))
     eps, affine, momentum = one_of(recipe.eps), one_of(stratum.affine), one_of(MOMENTA)
     config = BatchNormConfig(channels, ndim, eps, momentum, affine or recipe.affine)
-    seed = _seed(draw, plan)
+    seed = seeded(draw, plan)
     if not plan.takes(config):
         return Case(config, plan.dtype)
     rng = fill.generator(seed)
@@ -191,7 +191,7 @@ def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: _Stratum, ndi
     if config.affine:
         per_channel |= fill.parameters(rng, (channels,), plan.dtype)
     dims |= dict.fromkeys(per_channel, ("C",))
-    return recipe.only(Case(config, plan.dtype, arrays | per_channel, dims, ("C",), _values(seed, rng, plan.dtype)))
+    return recipe.only(Case(config, plan.dtype, arrays | per_channel, dims, ("C",), values_of(seed, rng, plan.dtype)))
 
 
 def _to_channels(rows: Array, batch: int, spatial: tuple[int, ...]) -> Array:
@@ -209,9 +209,9 @@ def layer_norm(plan: Plan, recipe: Recipe | None = None) -> list[SearchStrategy[
     if recipe.lengths is LENGTHS:
         kinds = (((),), AFFINE), (TRAILING, (True,)), (TRAILING, (False,))
         of = 2 if recipe.affine else 3
-        return [_layer_norm(plan, recipe, _Stratum(i, of, *kind)) for i, kind in enumerate(kinds[:of])]
+        return [_layer_norm(plan, recipe, Stratum(i, of, *kind)) for i, kind in enumerate(kinds[:of])]
     alone = [replace(recipe, lengths=(length,)) for length in recipe.lengths]
-    return [_layer_norm(plan, one, _Stratum(i, len(alone))) for i, one in enumerate(alone)]
+    return [_layer_norm(plan, one, Stratum(i, len(alone))) for i, one in enumerate(alone)]
 
 
 def batch_norm(plan: Plan, recipe: Recipe | None = None) -> list[SearchStrategy[Case]]:
@@ -222,4 +222,4 @@ def batch_norm(plan: Plan, recipe: Recipe | None = None) -> list[SearchStrategy[
     """
     axes = [ndim for ndim in SPATIAL if ndim in (plan.axes or SPATIAL)]
     recipe = recipe or Recipe(squares="input")
-    return [_batch_norm(plan, recipe, _Stratum(i, len(axes)), ndim) for i, ndim in enumerate(axes)]
+    return [_batch_norm(plan, recipe, Stratum(i, len(axes)), ndim) for i, ndim in enumerate(axes)]

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
+    from regcheck.families import (
+        BatchNormConfig,
+        DropoutConfig,
+        GroupNormConfig,
+        InstanceNormConfig,
+        LayerNormConfig,
+        MinimiserConfig,
+        PenaltyConfig,
+    )
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -28,6 +36,7 @@ STOCK_CLASSES = {
     "keras.layers:Dropout": "dropout",
     "keras.layers:BatchNormalization": "batch_norm",
     "keras.layers:LayerNormalization": "layer_norm",
+    "keras.layers:GroupNormalization": "group_norm",
 }
 
 # keras/src/layers/normalization/batch_normalization.py: "BN is prone to overflow with float16/bfloat16 inputs, so we
@@ -126,6 +135,29 @@ def layer_norm(config: LayerNormConfig) -> keras.Layer:
 
     axes = list(range(-len(config.shape), 0))
     return keras.layers.LayerNormalization(axis=axes, epsilon=config.eps, center=config.affine, scale=config.affine)
+
+
+# keras/src/layers/normalization/group_normalization.py: "GN is prone to overflow with float16/bfloat16 inputs, so we
+# upcast to float32"; the result is x·inv − mean·inv with inv = γ/√(σ² + ε).
+_GROUP_NORM = {"compute_dtype": "float32", "subnormals": "flushed"}
+
+
+@implements("group_norm", name="keras.GroupNormalization", framework="keras", declares=_GROUP_NORM)
+def group_norm(config: GroupNormConfig) -> keras.Layer:
+    """keras.layers.GroupNormalization over the last axis."""
+    return _group_norm(config, config.groups)
+
+
+@implements("instance_norm", name="keras.GroupNormalization.instances", framework="keras", declares=_GROUP_NORM)
+def instance_norm(config: InstanceNormConfig) -> keras.Layer:
+    """keras.layers.GroupNormalization: "identical to Instance Normalization … via `groups=-1`"."""
+    return _group_norm(config, -1)
+
+
+def _group_norm(config: GroupNormConfig | InstanceNormConfig, groups: int) -> keras.Layer:
+    import keras  # noqa: PLC0415
+
+    return keras.layers.GroupNormalization(groups, epsilon=config.eps, center=config.affine, scale=config.affine)
 
 
 class FollowTheLeader:

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 from regcheck.implementation import implements
 
 if TYPE_CHECKING:
-    from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
+    from regcheck.families import (
+        BatchNormConfig,
+        DropoutConfig,
+        GroupNormConfig,
+        InstanceNormConfig,
+        LayerNormConfig,
+        MinimiserConfig,
+        PenaltyConfig,
+    )
     from regcheck.numpy_layers.batch_norm import BatchNorm
     from regcheck.numpy_layers.dropout import Dropout
+    from regcheck.numpy_layers.group_norm import GroupNorm, InstanceNorm
     from regcheck.numpy_layers.layer_norm import LayerNorm
     from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent
     from regcheck.numpy_layers.penalties import ElasticNet
@@ -32,6 +41,22 @@ def batch_norm(config: BatchNormConfig) -> BatchNorm:
     from regcheck.numpy_layers.batch_norm import BatchNorm  # noqa: PLC0415
 
     return BatchNorm(config.channels, config.ndim, eps=config.eps, momentum=config.momentum, affine=config.affine)
+
+
+@implements("group_norm", framework="numpy", name="numpy.group_norm", declares=_NORM)
+def group_norm(config: GroupNormConfig) -> GroupNorm:
+    """Two-pass group normalisation."""
+    from regcheck.numpy_layers.group_norm import GroupNorm  # noqa: PLC0415
+
+    return GroupNorm(config.channels, config.groups, config.ndim, eps=config.eps, affine=config.affine)
+
+
+@implements("instance_norm", framework="numpy", name="numpy.instance_norm", declares=_NORM)
+def instance_norm(config: InstanceNormConfig) -> InstanceNorm:
+    """Two-pass instance normalisation."""
+    from regcheck.numpy_layers.group_norm import InstanceNorm  # noqa: PLC0415
+
+    return InstanceNorm(config.channels, config.ndim, eps=config.eps, affine=config.affine)
 
 
 @implements("dropout", framework="numpy", name="numpy.dropout")

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.nn import Module
 
-    from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
+    from regcheck.families import (
+        BatchNormConfig,
+        DropoutConfig,
+        GroupNormConfig,
+        InstanceNormConfig,
+        LayerNormConfig,
+        MinimiserConfig,
+        PenaltyConfig,
+    )
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -25,6 +33,10 @@ STOCK_CLASSES = {
     "torch.nn:BatchNorm1d": "batch_norm_1d",
     "torch.nn:BatchNorm2d": "batch_norm_2d",
     "torch.nn:BatchNorm3d": "batch_norm_3d",
+    "torch.nn:InstanceNorm1d": "instance_norm_1d",
+    "torch.nn:InstanceNorm2d": "instance_norm_2d",
+    "torch.nn:InstanceNorm3d": "instance_norm_3d",
+    "torch.nn:GroupNorm": "group_norm",
     "torch.nn:Dropout": "dropout",
 }
 
@@ -138,6 +150,57 @@ def layer_norm(config: LayerNormConfig) -> Module:
     import torch  # noqa: PLC0415
 
     return torch.nn.LayerNorm(config.shape, eps=config.eps, elementwise_affine=config.affine)
+
+
+# functional._verify_spatial_size: "Expected more than 1 spatial element when training", in inference too.
+_INSTANCE_NORM = {"single_value_batch": "error"}
+
+
+@implements("instance_norm", name="torch.InstanceNorm1d", framework="torch", declares=_INSTANCE_NORM)
+def instance_norm_1d(config: InstanceNormConfig) -> Module:
+    """nn.InstanceNorm1d, of (N, C, L)."""
+    return _instance_norm("InstanceNorm1d", 1, config)
+
+
+@implements("instance_norm", name="torch.InstanceNorm2d", framework="torch", declares=_INSTANCE_NORM)
+def instance_norm_2d(config: InstanceNormConfig) -> Module:
+    """nn.InstanceNorm2d, of (N, C, H, W)."""
+    return _instance_norm("InstanceNorm2d", 2, config)
+
+
+@implements("instance_norm", name="torch.InstanceNorm3d", framework="torch", declares=_INSTANCE_NORM)
+def instance_norm_3d(config: InstanceNormConfig) -> Module:
+    """nn.InstanceNorm3d, of (N, C, D, H, W)."""
+    return _instance_norm("InstanceNorm3d", 3, config)
+
+
+def _instance_norm(name: str, ndim: int, config: InstanceNormConfig) -> Module:
+    import torch  # noqa: PLC0415
+
+    if config.ndim != ndim:
+        msg = f"torch.nn.{name} takes {ndim} spatial axes, not {config.ndim}"
+        raise Unsupported(msg)
+    layer: type[nn.InstanceNorm1d] = getattr(torch.nn, name)
+    return layer(config.channels, eps=config.eps, affine=config.affine)
+
+
+# functional.group_norm calls _verify_batch_size with (N·C/groups, groups, *spatial): a group of one value is refused in
+# a batch of one sample ("Expected more than 1 value per channel when training", in inference too) and gives β in a
+# larger one.
+_GROUP_NORM = {"single_value_batch": "error"}
+_ALONE = {
+    "group_norm.single-value-batch-as-declared": (
+        "a group of one value raises in a batch of one sample alone; in a larger batch it gives β"
+    )
+}
+
+
+@implements("group_norm", name="torch.GroupNorm", framework="torch", declares=_GROUP_NORM, deviations=_ALONE)
+def group_norm(config: GroupNormConfig) -> Module:
+    """nn.GroupNorm."""
+    import torch  # noqa: PLC0415
+
+    return torch.nn.GroupNorm(config.groups, config.channels, eps=config.eps, affine=config.affine)
 
 
 class Subgradient:

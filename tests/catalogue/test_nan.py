@@ -9,7 +9,17 @@ from regcheck import registry
 from regcheck.judge import CellJudge, Settings
 
 LAWS = registry.catalogue().properties
-FAMILIES = ("l1", "l2", "elastic_net", "minimiser", "dropout", "batch_norm", "layer_norm")
+FAMILIES = (
+    "l1",
+    "l2",
+    "elastic_net",
+    "minimiser",
+    "dropout",
+    "batch_norm",
+    "layer_norm",
+    "instance_norm",
+    "group_norm",
+)
 # What NaN does not break, and why.
 REPEATED = "a call repeated gives what it gave, NaN too"
 NO_NUMBERS = "looks at no number that the layer gives"
@@ -35,6 +45,8 @@ HOLDS = {
 HOLDS_FOR = {
     ("dropout", "common.empty-batch"): NO_NUMBERS,
     ("layer_norm", "common.empty-batch"): NO_NUMBERS,
+    ("instance_norm", "common.empty-batch"): NO_NUMBERS,
+    ("group_norm", "common.empty-batch"): NO_NUMBERS,
     ("dropout", "common.forward-changes-no-parameter"): "",
 }
 
