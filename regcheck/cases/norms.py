@@ -21,12 +21,24 @@ if TYPE_CHECKING:
 
     from regcheck.property import Plan
 
-__all__ = ["ELEMENTS", "LENGTHS", "LONG", "MANY_ROWS", "MOMENTA", "ROWS", "Recipe", "batch_norm", "layer_norm"]
+__all__ = [
+    "ELEMENTS",
+    "LENGTHS",
+    "LONG",
+    "MANY_ROWS",
+    "MOMENTA",
+    "ROWS",
+    "TINY_EPS",
+    "Recipe",
+    "batch_norm",
+    "layer_norm",
+]
 
 # Small lengths show the most: typical ones first (the simplest example), then edges, block sizes, their neighbours.
 LENGTHS = (3, 5, 8, 2, 17, 4, 32, 33, 7, 13, 64, 127, 128)
 LONG = (1025, 255, 1023, 4096, 4097, 16383, 65537, 70001)
 EPS = (1e-5, 1e-3, 1e-2, 1.0)
+TINY_EPS = (1e-5, 1e-8, 1e-2, 1.0)  # the second is 0 in half precision
 MOMENTA = (0.1, 0.3, 0.75, 0.01, 1.0)  # not 0, at which a record shows nothing but that it stays
 Trailing = tuple[tuple[int, ...], ...]
 TRAILING: Trailing = ((2,), (3,), (2, 3))  # what follows the first of several axes
