@@ -53,10 +53,13 @@ def inference_folded(layers: Layers, case: Case) -> Evidence:
     statements=("7.3", "8.3"),
     formula="inference: y at an element depends on x at that element alone, bit by bit; y(x)[i:j] = y(x[i:j])",
     source=SOURCE,
+    revision=2,
 )
 def inference_independent_of_batch(layers: Layers, case: Case) -> list[Evidence]:
     """In inference an output depends on its own input alone, even in a batch."""
-    layer, x, dims = with_state(layers, case), case["x"], case.dims["x"]
+    # A layer that shows no record must not depend on its batch either: it may have none, and use the batch's own.
+    shown = layers.make(case.config, case.dtype).capabilities() >= {"running_mean", "running_var"}
+    layer, x, dims = (with_state if shown else layer_of)(layers, case), case["x"], case.dims["x"]
     kept = np.random.default_rng(case.values["seed"]).random(x.shape) < 1 / 2
     before, found = run(layer, x, training=False), []
     for value in (np.nan, 3.0):
@@ -64,6 +67,8 @@ def inference_independent_of_batch(layers: Layers, case: Case) -> list[Evidence]
         what = f"y beside {value:g} elsewhere"
         found.append(same_bits(np.where(kept, after, before), before, dims=dims, what=what))
         found.append(holds(kept | (np.isnan(after) == np.isnan(value)), value, after, dims=dims, what="y of that"))
+    if not shown:
+        return found
     return [*found, *close_divided(layer, case, want=recorded(layers, case), training=False)]
 
 

@@ -120,11 +120,12 @@ def running_variance_as_declared(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "batch_norm.momentum-as-declared",
-    cases=given(cases.batch_norm, "state", data="constant"),
+    cases=given(cases.batch_norm, "state", data="constant", momenta=(*cases.MOMENTA, 0.0)),
     level="lifecycle",
     statements=("8.3",),
-    formula="x = c: E ← (1 − w)·E + w·c and Var ← (1 − w)·Var, w = momentum (`new`) or 1 − momentum (`old`)",
+    formula="x = c: E ← (1 − w)·E + w·c and Var ← (1 − w)·Var, w = momentum (`new`) or 1 − momentum (`old`), 0 too",
     source=SOURCE,
+    revision=2,
 )
 @several
 def momentum_as_declared(layers: Layers, case: Case) -> list[Evidence]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, Unsupported, cases, prop, same_bits
+from regcheck_properties._layer_norm_batches import in_calls, placed
 from regcheck_properties._norm_evidence import close_divided, isolated, same_divided
 from regcheck_properties._norms import agree, defined, given, judge, layer_norm, layer_of, run
 
@@ -13,21 +14,19 @@ SOURCE = "Ba, Kiros and Hinton 2016, equations 3 and 4"
 
 @prop(
     "layer_norm.matches-definition",
-    cases=given(cases.layer_norm, "training", "index", squares="any"),
+    cases=given(cases.layer_norm, "training", "axes", squares="any"),
     level="core",
     statements=("10.2",),
     formula="y = γ·(x − μ)/√(σ² + ε) + β, over the whole range of half precision, whatever type is computed in",
     source=SOURCE,
+    revision=2,
 )
 @defined
 def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
-    """Every output is the definition's, in training and in inference, with one batch axis and with two."""
-    x = case["x"]
-    if case.values["index"] % 2:
-        inner = next(k for k in (3, 2, 1) if len(x) % k == 0)
-        x = x.reshape(-1, inner, *case.config.shape)
-    y = run(layer_of(layers, case), x, case.values["training"])
-    return judge(y.reshape(case["x"].shape), layer_norm(layers, case))
+    """Every output is the definition's, in training and in inference, with no batch axis and with up to three."""
+    layer, x, training = layer_of(layers, case), case["x"], case.values["training"]
+    y = in_calls(case, lambda call: run(layer, placed(x, call), training))
+    return judge(y, layer_norm(layers, case))
 
 
 @prop(

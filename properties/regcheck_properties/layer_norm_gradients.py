@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
+from regcheck_properties._layer_norm_batches import Call, calls, in_calls, placed
 from regcheck_properties._norm_evidence import gradient_sums
 from regcheck_properties._norms import Array, Expected, defined, given, layer_norm, layer_of, outside, part, run
 
@@ -30,19 +31,29 @@ def judged_rows(case: Case, want: Expected) -> Case:
     return case.with_arrays(x=case["x"][keep], cotangent=case["cotangent"][keep])
 
 
+def input_gradients(layers: Layers, case: Case) -> Array:
+    """dx of all samples, which reach the layer with as many batch axes as the case says."""
+
+    def gradient(call: Call) -> Array:
+        x, dy = placed(case["x"], call), placed(case["cotangent"], call)
+        return part(backward(layers, case, dy, x), "x", x)
+
+    return in_calls(case, gradient)
+
+
 @prop(
     "layer_norm.gradient-input",
-    cases=given(cases.layer_norm, "training", "cotangent"),
+    cases=given(cases.layer_norm, "training", "cotangent", "axes"),
     level="gradients",
     statements=("10.2",),
     formula="dx = (g − mean g − ẑ·mean(g·ẑ))/√(σ² + ε), g = dy·γ",
     source=SOURCE,
+    revision=2,
 )
 @defined
 def gradient_input(layers: Layers, case: Case) -> Evidence:
-    """The gradient with respect to the input is the closed form's, through mean and variance."""
-    dx = part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"])
-    want, g = layer_norm(layers, case), scaled(case)
+    """The gradient with respect to the input is the closed form's, with no batch axis and with up to three."""
+    dx, want, g = input_gradients(layers, case), layer_norm(layers, case), scaled(case)
     exact = reference.layer_norm.backward(case["cotangent"], case["x"], case.config, case.arrays.get("scale")).x
     bound = bounds.input_gradient(want.norm, want.standard, g, want.ar)
     return within(dx, exact, bound, dims=want.dims, what="dx", judged=want.standard.judged)
@@ -50,28 +61,34 @@ def gradient_input(layers: Layers, case: Case) -> Evidence:
 
 @prop(
     "layer_norm.gradient-parameters",
-    cases=given(cases.layer_norm, "training", "cotangent", affine=True),
+    cases=given(cases.layer_norm, "training", "cotangent", "axes", affine=True),
     level="gradients",
     statements=("10.2",),
-    formula="dγ = Σ dy·ẑ and dβ = Σ dy, over the batch",
+    formula="dγ = Σ dy·ẑ and dβ = Σ dy, over all batch axes",
     source=SOURCE,
+    revision=2,
 )
 @defined
 def gradient_parameters(layers: Layers, case: Case) -> list[Evidence]:
-    """The gradients with respect to γ and β are the closed form's."""
+    """The gradients with respect to γ and β are the closed form's, with no batch axis and with up to three."""
     case = judged_rows(case, layer_norm(layers, case))
     if not case["x"].size:
         return [outside(case)]
-    found = backward(layers, case, case["cotangent"], case["x"])
-    want, dy = layer_norm(layers, case), reference.widen(case["cotangent"])
-    exact = reference.layer_norm.backward(case["cotangent"], case["x"], case.config)
+    return [evidence for call in calls(case) for evidence in sums_of(layers, case, call)]
+
+
+def sums_of(layers: Layers, case: Case, call: Call) -> list[Evidence]:
+    """Evidence that dγ and dβ of one call are the sums over its samples."""
+    x, dy = case["x"][call.samples], case["cotangent"][call.samples]
+    found = backward(layers, case, placed(case["cotangent"], call), placed(case["x"], call))
+    want, wide, dims = layer_norm(layers, case, x), reference.widen(dy), case.dims["scale"]
+    exact = reference.layer_norm.backward(dy, x, case.config)
+    sums = (
+        ("scale", "dγ", exact.scale, scale_bound(want, wide)),
+        ("shift", "dβ", exact.shift, shift_bound(want, wide)),
+    )
     return [
-        within(
-            part(found, "scale", case["scale"]), exact.scale, scale_bound(want, dy), dims=case.dims["scale"], what="dγ"
-        ),
-        within(
-            part(found, "shift", case["shift"]), exact.shift, shift_bound(want, dy), dims=case.dims["scale"], what="dβ"
-        ),
+        within(part(found, name, case[name]), total, bound, dims=dims, what=what) for name, what, total, bound in sums
     ]
 
 
@@ -88,17 +105,17 @@ def shift_bound(want: Expected, dy: Array) -> Array:
 
 @prop(
     "layer_norm.gradient-sum-zero",
-    cases=given(cases.layer_norm, "training", "cotangent"),
+    cases=given(cases.layer_norm, "training", "cotangent", "axes"),
     level="gradients",
     statements=("10.2",),
+    revision=2,
     formula="Σ dx = 0 and Σ dx·ẑ = Σ(g·ẑ)·ε/(σ² + ε)^(3/2) of each sample, g = dy·γ",
     source=SOURCE,
 )
 @defined
 def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:
     """No sample's gradient has a part along a shift of its features, and along their scale only what ε leaves."""
-    dx = part(backward(layers, case, case["cotangent"], case["x"]), "x", case["x"])
-    return gradient_sums(dx, scaled(case), layer_norm(layers, case), case)
+    return gradient_sums(input_gradients(layers, case), scaled(case), layer_norm(layers, case), case)
 
 
 @prop(

@@ -21,19 +21,32 @@ if TYPE_CHECKING:
 
     from regcheck.property import Plan
 
-__all__ = ["ELEMENTS", "LENGTHS", "LONG", "MANY_ROWS", "ROWS", "Recipe", "batch_norm", "layer_norm"]
+__all__ = [
+    "ELEMENTS",
+    "LENGTHS",
+    "LONG",
+    "MANY_ROWS",
+    "MOMENTA",
+    "ROWS",
+    "TINY_EPS",
+    "Recipe",
+    "batch_norm",
+    "layer_norm",
+]
 
 # Small lengths show the most: typical ones first (the simplest example), then edges, block sizes, their neighbours.
 LENGTHS = (3, 5, 8, 2, 17, 4, 32, 33, 7, 13, 64, 127, 128)
 LONG = (1025, 255, 1023, 4096, 4097, 16383, 65537, 70001)
 EPS = (1e-5, 1e-3, 1e-2, 1.0)
-MOMENTA = (0.1, 0.3, 0.75, 0.01, 1.0)
+TINY_EPS = (1e-5, 1e-8, 1e-2, 1.0)  # the second is 0 in half precision
+MOMENTA = (0.1, 0.3, 0.75, 0.01, 1.0)  # not 0, at which a record shows nothing but that it stays
 Trailing = tuple[tuple[int, ...], ...]
 TRAILING: Trailing = ((2,), (3,), (2, 3))  # what follows the first of several axes
 SPATIAL = (0, 2, 1, 3)  # numbers of spatial axes, each a stratum: libraries have a layer of its own for each
 ROWS = (12, 65, 24, 128, 33, 100, 1)
 MANY_ROWS = (257,)  # beyond the blocks in which a layer may work, where rows are short enough
 AFFINE = (True, True, True, False)
+BATCH_AXES = (1, 2, 0, 3)  # in how many axes a layer_norm's samples may come
 ELEMENTS = 16_000
 SEEDS = st.integers(0, 2**32 - 1)
 Array = fill.Array
@@ -57,6 +70,7 @@ class Recipe:
     lengths: tuple[int, ...] = LENGTHS
     eps: tuple[float, ...] = EPS
     spatial: tuple[int, ...] = (2, 3, 1, 5)
+    momenta: tuple[float, ...] = MOMENTA
     needs: tuple[str, ...] | None = None
 
     def reach(self, plan: Plan, n: int) -> fill.Range:
@@ -147,7 +161,7 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum) -> C
     count = min(one_of((*ROWS, *MANY_ROWS)), max(1, ELEMENTS // n))
     eps = one_of(recipe.eps)
     config = LayerNormConfig(shape=shape, eps=eps, affine=one_of(stratum.affine) or recipe.affine)
-    seed = seeded(draw, plan)
+    axes, seed = one_of(BATCH_AXES), seeded(draw, plan)
     if not plan.takes(config):
         return Case(config, plan.dtype)
     rng = fill.generator(seed)
@@ -161,7 +175,8 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum) -> C
     if config.affine:
         arrays |= fill.parameters(rng, shape, plan.dtype)
         dims |= {"scale": features, "shift": features}
-    return recipe.only(Case(config, plan.dtype, arrays, dims, ("N",), values_of(seed, rng, plan.dtype)))
+    values = {**values_of(seed, rng, plan.dtype), "axes": axes}
+    return recipe.only(Case(config, plan.dtype, arrays, dims, ("N",), values))
 
 
 @st.composite
@@ -174,7 +189,7 @@ def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum, ndim
     batches = one_of(sizes), draw(st.sampled_from(sizes))
     counts = [n * inner for n in batches]
     channels = min(one_of(ROWS), max(1, ELEMENTS // max(counts)))
-    eps, affine, momentum = one_of(recipe.eps), one_of(stratum.affine), one_of(MOMENTA)
+    eps, affine, momentum = one_of(recipe.eps), one_of(stratum.affine), one_of(recipe.momenta)
     config = BatchNormConfig(channels, ndim, eps, momentum, affine or recipe.affine)
     seed = seeded(draw, plan)
     if not plan.takes(config):
@@ -201,6 +216,8 @@ def _to_channels(rows: Array, batch: int, spatial: tuple[int, ...]) -> Array:
 
 def layer_norm(plan: Plan, recipe: Recipe | None = None) -> list[SearchStrategy[Case]]:
     """x, cotangent (N, *shape), γ, β of `shape` where the config is affine, offset (N,) for moderate data.
+
+    The value `axes` says in how many batch axes a law may hand the samples to the layer.
 
     Shapes of one axis, and of several, are strata: a layer may take the last axis alone, or the wrong order. Those of
     several without γ and β too: what has parameters of the wrong size is judged there alone. So is each LONG length.

@@ -15,6 +15,7 @@ EXPECTED = {
     "UnbiasedInTraining": "batch_norm.matches-definition",
     "EpsOutsideRoot": "batch_norm.matches-definition",
     "EpsMissing": "batch_norm.constant-channel-gives-shift",
+    "EpsInTheInputsType": "batch_norm.constant-channel-gives-shift",
     "HalvesAveraged": "batch_norm.permutation",
     "EvenSamplesOnly": "batch_norm.permutation",
     "AllChannelsTogether": "batch_norm.footprint",
@@ -118,6 +119,15 @@ class EpsOutsideRoot(BatchNorm):
 
     def _inverse(self, variance: Array) -> Array:
         return np.asarray(1 / (np.sqrt(variance) + self.config.eps))
+
+
+@regcheck.implements("batch_norm")
+class EpsInTheInputsType(BatchNorm):
+    """Rounds ε to x's type, whatever the variance has: in float16 an ε below 3e-8 is 0, and a constant gives NaN."""
+
+    def _inverse(self, variance: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.asarray(1 / np.sqrt(variance + float(self.dtype.type(self.config.eps))))
 
 
 @regcheck.implements("batch_norm")

@@ -14,6 +14,7 @@ EXPECTED = {
     "EpsClampsVariance": "batch_norm.inference-affine",
     "EpsOfItsOwnInInference": "batch_norm.inference-affine",
     "ModeIgnored": "batch_norm.inference-independent-of-batch",
+    "NothingRecorded": "batch_norm.inference-independent-of-batch",
     "ModeIgnoredForLargeBatches": "batch_norm.inference-independent-of-batch",
     "TrainsOnRecorded": "batch_norm.training-ignores-running-state",
     "TrainsOnBlend": "batch_norm.training-ignores-running-state",
@@ -167,3 +168,18 @@ class FoldedOnce(BatchNorm):
         if not hasattr(self, "folded"):
             self.folded = super()._recorded(x)
         return self.folded
+
+
+@regcheck.implements("batch_norm")
+class NothingRecorded(BatchNorm):
+    """Keeps no record: inference too takes the statistics of its batch, and whatever asks for a record has none."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.state = {}
+
+    def _record(self, mean: Array, variance: Array, m: int) -> None:
+        pass
+
+    def _recorded(self, x: Array) -> tuple[Array, Array]:
+        return self._of_the_batch(x)

@@ -25,6 +25,7 @@ EXPECTED = {
     "MomentumWronglyDeclared": "batch_norm.momentum-as-declared",
     "MomentumOfItsOwn": "batch_norm.momentum-as-declared",
     "MomentumSquared": "batch_norm.momentum-as-declared",
+    "MomentumZeroTakenForNotGiven": "batch_norm.momentum-as-declared",
     "CumulativeAverage": "batch_norm.running-mean",
     "HalfPrecisionRecord": "batch_norm.running-mean",
 }
@@ -209,6 +210,14 @@ class MomentumSquared(BatchNorm):
 
     def _average(self, name: str, new: Array, weight: float) -> None:
         super()._average(name, new, weight if name == "running_mean" else 1 - (1 - weight) ** 2)
+
+
+@regcheck.implements("batch_norm")
+class MomentumZeroTakenForNotGiven(BatchNorm):
+    """`momentum or 0.1`: what asks for a record that stays gets one that moves; invisible at every other momentum."""
+
+    def _average(self, name: str, new: Array, weight: float) -> None:
+        super()._average(name, new, weight or 0.1)
 
 
 @regcheck.implements("batch_norm")

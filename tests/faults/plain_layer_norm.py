@@ -22,6 +22,8 @@ EXPECTED = {
     "EpsClamped": "layer_norm.matches-definition",
     "EpsOfItsOwn": "layer_norm.matches-definition",
     "EpsOfTheType": "layer_norm.matches-definition",
+    "EpsInTheInputsType": "layer_norm.constant-input-gives-shift",
+    "EpsZeroTakenForNotGiven": "layer_norm.zero-eps",
     "EpsNotRescaled": "layer_norm.matches-definition",
     "EpsRelative": "layer_norm.scale-law",
     "CoarseInverseRoot": "layer_norm.matches-definition",
@@ -45,7 +47,7 @@ class LayerNorm:
         if x.shape[-len(self.config.shape) :] != self.config.shape:
             msg = f"Expected (..., {self.config.shape}). Received shape {x.shape}."
             raise ValueError(msg)
-        self.training = training
+        self.training, self.dtype = training, x.dtype
         return self._affine(self._normalised(self._widened(x))).astype(x.dtype)
 
     def _widened(self, x: Array) -> Array:
@@ -152,6 +154,23 @@ class EpsOfTheType(LayerNorm):
 
     def _inverse(self, variance: Array) -> Array:
         return np.asarray(1 / np.sqrt(variance + np.finfo(variance.dtype).eps))
+
+
+@regcheck.implements("layer_norm")
+class EpsInTheInputsType(LayerNorm):
+    """Rounds ε to x's type, whatever the variance has: in float16 an ε below 3e-8 is 0, and a constant gives NaN."""
+
+    def _inverse(self, variance: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.asarray(1 / np.sqrt(variance + float(self.dtype.type(self.config.eps))))
+
+
+@regcheck.implements("layer_norm")
+class EpsZeroTakenForNotGiven(LayerNorm):
+    """`eps or 1e-5`; invisible at every other ε."""
+
+    def _inverse(self, variance: Array) -> Array:
+        return np.asarray(1 / np.sqrt(variance + (self.config.eps or 1e-5)))
 
 
 @regcheck.implements("layer_norm")
