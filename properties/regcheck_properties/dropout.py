@@ -17,6 +17,7 @@ from regcheck_properties.dropout_masks import (
     fresh,
     fresh_mask,
     kept,
+    layers_differ,
     mask,
     mask_independence,
     random_stream,
@@ -39,6 +40,7 @@ __all__ = [
     "expectation_preserved",
     "fresh_mask",
     "inference_identity",
+    "layers_differ",
     "linear_on_mask",
     "mask_independence",
     "mask_independent_of_values",
@@ -177,6 +179,7 @@ def _gradient(layer: HostedLayer, case: Case, expected: Array, what: str) -> lis
     level="gradients",
     statements=["5.5"],
     formula="dx = cotangent/(1 − p) where x was kept, 0 where it was dropped",
+    revision=2,
 )
 def backward_mask(layers: Layers, case: Case) -> list[Evidence]:
     """The gradient passes through the forward pass's own mask, also where x is 0."""
@@ -184,16 +187,32 @@ def backward_mask(layers: Layers, case: Case) -> list[Evidence]:
     mask(layer, x)
     seen = mask(layer, x)
     found = [_masked(layer.backward(cotangent)["x"], cotangent, seen, case, "dx")]
-    if _replays(layer, case):
-        seen = replayed(layer, case, np.ones_like(x))
-        replayed(layer, case, case["x"])
-        found.append(_masked(layer.backward(cotangent)["x"], cotangent, seen, case, "dx, x with zeros"))
-    else:
-        # The mask at x = 0 is not to be seen; but 4096 entries are all dropped with probability below 1e-17.
-        layer.forward(np.zeros(SQUARE, case.dtype), training=True)
-        dx = layer.backward(np.ones(SQUARE, case.dtype))["x"]
-        found.append(holds(condition=bool(dx.any()), expected="some gradient", observed=0.0, what="dx at x = 0"))
+    if not _replays(layer, case):
+        return found + _at_zero(layer, case)
+    seen = replayed(layer, case, np.ones_like(x))
+    for some, what in ((case["x"], "dx, x with zeros"), (np.zeros_like(x), "dx at x = 0")):
+        replayed(layer, case, some)
+        found.append(_masked(layer.backward(cotangent)["x"], cotangent, seen, case, what))
     return found
+
+
+def _at_zero(layer: HostedLayer, case: Case) -> list[Evidence]:
+    """Evidence that the gradient at x = 0, where no output shows the mask, has a mask of its own.
+
+    A right layer keeps all of 4096 entries, drops them all, or repeats the last mask with probability below 1e-17.
+    """
+    ones = np.ones(SQUARE, case.dtype)
+    last = mask(layer, ones)
+    layer.forward(np.zeros_like(ones), training=True)
+    dx = layer.backward(ones)["x"]
+    seen = kept(dx, ones)
+    expected, what = _scaled(ones, seen, case.config.rate), "dx at x = 0"
+    return [
+        within(dx, expected, _roundings(3, expected, case.dtype), what=what),
+        holds(bool(seen.any()), "some entry kept", "all dropped", what=what),
+        holds(not seen.all(), "some entry dropped", "all kept", what=what),
+        holds(not np.array_equal(seen, last), "a new mask", "the last call's", what=what),
+    ]
 
 
 def _replays(layer: HostedLayer, case: Case) -> bool:
@@ -251,17 +270,26 @@ def mask_independent_of_values(layers: Layers, case: Case) -> list[Evidence]:
     level="interface",
     formula="a dropped ±∞ or NaN gives 0 (`zero`) or NaN (`nan`), a kept one stays",
     kind="exact",
+    revision=2,
 )
-def dropped_nonfinite(layers: Layers, case: Case) -> Evidence:
-    """A dropped infinity or NaN gives 0 or NaN, as declared in `dropped_nonfinite`."""
-    x, zero = case["x"], layers.declared("dropped_nonfinite") == "zero"
-    y = fresh(layers, case).forward(x, training=True)
+def dropped_nonfinite(layers: Layers, case: Case) -> list[Evidence]:
+    """A dropped infinity or NaN gives 0 or NaN, as declared in `dropped_nonfinite`, and a kept one stays."""
+    x, zero, layer = case["x"], layers.declared("dropped_nonfinite") == "zero", fresh(layers, case)
+    y = layer.forward(x, training=True)
     if y.shape != x.shape:
-        return same_bits(y, x, what="x′")
+        return [same_bits(y, x, what="x′")]
     dropped = y == 0 if zero else np.isnan(y)
     stays = (y == x) | (np.isnan(y) & np.isnan(x))
     expected = "the same, or " + ("0" if zero else "NaN")
-    return holds(np.isfinite(x) | stays | dropped, expected, y, dims=case.dims["x"], what="x′")
+    either = holds(np.isfinite(x) | stays | dropped, expected, y, dims=case.dims["x"], what="x′")
+    return [either, *(_some_kept(layer, case, value) for value in (np.nan, np.inf, -np.inf))]
+
+
+def _some_kept(layer: HostedLayer, case: Case, value: float) -> Evidence:
+    """Evidence that not every entry of this one value is dropped: of 4096, with probability below 1e-17."""
+    y = layer.forward(np.full(SQUARE, value, case.dtype), training=True)
+    stays = np.isnan(y) if np.isnan(value) else y == value
+    return holds(bool(stays.any()), f"{value} where it is kept", f"{value} nowhere", what=f"x′ for x = {value}")
 
 
 @prop(

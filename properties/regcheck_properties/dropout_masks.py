@@ -190,6 +190,24 @@ def seeds_differ(layers: Layers, case: Case) -> list[Evidence]:
 
 
 @prop(
+    "dropout.layers-differ",
+    cases=cases.middling_rates,
+    level="lifecycle",
+    kind="exact",
+    statements=["5.1"],
+    formula="mask of a new layer ≠ mask of the next",
+    examples=4,
+)
+def layers_differ(layers: Layers, case: Case) -> list[Evidence]:
+    """New layers draw different masks, also where one is made after the other's call.
+
+    No observation tells a seed that is fixed in the layer from one that its factory gives: who gives all layers one
+    seed on purpose declares a deviation.
+    """
+    return _all_differ([masks(layers.make(case.config, case.dtype), 1, case)[0] for _ in range(2)], "two new layers")
+
+
+@prop(
     "dropout.random-stream-as-declared",
     cases=cases.middling_rates,
     level="lifecycle",

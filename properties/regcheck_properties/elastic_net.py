@@ -44,6 +44,14 @@ permutation_invariant = prop(
 reshape_invariant = prop(
     "elastic_net.reshape-invariant", cases=cases.rows, level="interface", formula="P(w reshaped) = P(w)"
 )(laws.reshape_invariant)
+nonfinite_propagates = prop(
+    "elastic_net.nonfinite-propagates",
+    cases=cases.rows,
+    level="numerics",
+    formula="wᵢ = NaN ⇒ P(w) = NaN; wᵢ = ±∞ ⇒ P(w) = ∞",
+    kind="exact",
+    source="IEEE 754-2019, sections 6.1 and 6.2",
+)(laws.nonfinite_propagates)
 additive = prop(
     "elastic_net.additive", cases=cases.pairs, level="core", formula="P((w, v)) = P(w) + P(v)", statements=["3.3"]
 )(laws.additive)

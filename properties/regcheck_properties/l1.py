@@ -34,6 +34,14 @@ permutation_invariant = prop(
 reshape_invariant = prop("l1.reshape-invariant", cases=cases.rows, level="interface", formula="P(w reshaped) = P(w)")(
     laws.reshape_invariant
 )
+nonfinite_propagates = prop(
+    "l1.nonfinite-propagates",
+    cases=cases.rows,
+    level="numerics",
+    formula="wᵢ = NaN ⇒ P(w) = NaN; wᵢ = ±∞ ⇒ P(w) = ∞",
+    kind="exact",
+    source="IEEE 754-2019, sections 6.1 and 6.2",
+)(laws.nonfinite_propagates)
 additive = prop("l1.additive", cases=cases.pairs, level="core", formula="P((w, v)) = P(w) + P(v)", statements=["2.1"])(
     laws.additive
 )

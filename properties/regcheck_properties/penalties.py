@@ -139,6 +139,20 @@ def reshape_invariant(layers: Layers, case: Case) -> list[Evidence]:
     return found
 
 
+def nonfinite_propagates(layers: Layers, case: Case) -> list[Evidence]:
+    """A NaN anywhere in w makes the value NaN, and an infinity of either sign makes it +∞."""
+    layer, rows = layers.make(case.config, case.dtype), np.arange(len(case["w"]))
+    places = _randomness(case).integers(0, case["w"].shape[1], len(rows))
+    found = []
+    for element, expected in ((np.nan, np.nan), (np.inf, np.inf), (-np.inf, np.inf)):
+        w = case["w"].copy()
+        w[rows, places] = element
+        observed = np.array([number(value) for value in layer.values(w)])
+        shows = np.isnan(observed) if np.isnan(expected) else observed == expected
+        found.append(holds(shows, expected, observed, dims=("B",), what=f"value with one {element}"))
+    return found
+
+
 def additive(layers: Layers, case: Case) -> Evidence:
     """The value of two vectors one after the other is the sum of their values."""
     w, v = case["w"], case["v"]

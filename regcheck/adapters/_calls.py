@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import secrets
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 class Seeds:
     """The seeds of the calls of a function that has a parameter `seed`; for another function there are none.
 
-    They are a reproducible stream of 31-bit numbers; the streams of neighbouring values have nothing in common.
+    They are a stream of 31-bit numbers, reproducible once it is restarted; the streams of neighbouring values have
+    nothing in common. Until then each function has a stream of its own, as a layer that nobody seeded has.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.wanted = _takes_seed(function)
-        self.value = self.calls = 0
+        self.value, self.calls = secrets.randbits(128), 0
 
     def restart(self, value: int) -> None:
         """Begin the stream of `value`."""

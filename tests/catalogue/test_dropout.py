@@ -169,6 +169,26 @@ class Cached(Right):
         return np.random.default_rng(7).random(x.shape) >= self.rate
 
 
+class SeedFixed(Right):
+    def __init__(self, config):
+        super().__init__(config)
+        self.seed(0)
+
+
+class Cleans(Right):
+    """Of what is not finite, nothing is kept."""
+
+    def apply(self, x, mask):
+        return super().apply(x, mask & np.isfinite(x))
+
+
+class ZerosPass(Right):
+    """No mask where all of x is 0."""
+
+    def forward(self, x, training):
+        return super().forward(x, training and bool(x.any()))
+
+
 class SeedIgnored(Right):
     def seed(self, value):
         self.stream = np.random.default_rng()
@@ -307,11 +327,13 @@ FAULTY = [
     (BackwardDrawsAgain, "backward-mask"),
     (BackwardFromOutput, "backward-mask"),
     (BackwardUnscaled, "backward-mask"),
+    (ZerosPass, "backward-mask"),
     (Shifted, "support linear-on-mask"),
     (DropsTheSmallest, "mask-independent-of-values"),
     (Cached, "fresh-mask"),
     (SeedIgnored, "reseed-replays"),
     (SeedConstant, "seeds-differ"),
+    (SeedFixed, "layers-differ"),
     (SeedTruncated, "seeds-differ"),
     (FourLanes, "mask-independence"),
     (PerRow, "mask-independence"),
@@ -320,6 +342,7 @@ FAULTY = [
     (Periodic, "mask-independence"),
     (Overlapping, "mask-independence"),
     (Multiplies, "dropped-nonfinite-as-declared"),
+    (Cleans, "dropped-nonfinite-as-declared"),
     (Process, "random-stream-as-declared"),
     (InMemoryOrder, "mask-order-as-declared"),
 ]

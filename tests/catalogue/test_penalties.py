@@ -41,6 +41,11 @@ class LargestColumn(Penalty):
         return super().value(w[..., 0]) if w.ndim > 1 else super().value(w)
 
 
+class Cleaned(Penalty):
+    def value(self, w):
+        return super().value(w[np.isfinite(w)])
+
+
 class Mean(Penalty):
     def value(self, w):
         return super().value(w) / w.size
@@ -159,6 +164,7 @@ SHARED = {
     "sign-flip-invariant": Signed,
     "permutation-invariant": Ordered,
     "reshape-invariant": LargestColumn,
+    "nonfinite-propagates": Cleaned,
     "additive": Mean,
     "linear-in-strength": StrengthSquared,
     "convex": Concave,

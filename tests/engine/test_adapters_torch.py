@@ -254,6 +254,14 @@ def test_a_function_gets_a_fresh_seed_each_call_and_replays() -> None:
     assert len(set(seeds)) == 4
 
 
+def test_functions_that_nobody_seeded_get_seeds_of_their_own() -> None:
+    seeds: list[int] = []
+    for _ in range(2):
+        layer = adapt(lambda x, _, seed: (seeds.append(seed), x)[1], "dropout", DropoutConfig(0.5), framework="torch")
+        layer.forward(np.ones(3), training=True)
+    assert len(set(seeds)) == 2
+
+
 def test_a_penalty_is_differentiated() -> None:
     layer = adapt(lambda w: 2 * w.abs().sum(), "l1", PenaltyConfig(l1=2))
     w = np.array([[-1.0, 0.0], [3.0, 4.0]])

@@ -171,6 +171,15 @@ class WithoutSeed(Dropout):
 
 
 @regcheck.implements("dropout")
+class SeededByNumPysStream(Dropout):
+    """Takes the seed of its own stream from NumPy's global one."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.generator = np.random.default_rng(np.random.randint(2**31))  # noqa: NPY002  (the older stream is meant)
+
+
+@regcheck.implements("dropout")
 class RateOneRefused(Dropout):
     """Offers rates below 1; the config is left out, and counted."""
 

@@ -28,6 +28,8 @@ EXPECTED = {
     "SeedKeepsPosition": "dropout.reseed-replays",
     "SeedOfItsOwn": "dropout.seeds-differ",
     "SeedLosesLowBits": "dropout.seeds-differ",
+    "SeedFixedInConstructor": "dropout.layers-differ",
+    "ConstructorSeedsTheProcess": "dropout.layers-differ",
     "StreamSharedUndeclared": "dropout.random-stream-as-declared",
     "StreamWronglyDeclared": "dropout.random-stream-as-declared",
     "MaskInMemoryOrderUndeclared": "dropout.mask-order-as-declared",
@@ -242,6 +244,33 @@ class SeedLosesLowBits(Dropout):
     def seed(self, value: int) -> None:
         """Restart the random stream."""
         super().seed(int(np.float32(value)))
+
+
+@regcheck.implements("dropout")
+class SeedFixedInConstructor(Dropout):
+    """Every new layer starts the same stream, "reproducible": all dropouts of a network drop the same entries."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.generator = np.random.default_rng(0)
+
+
+@regcheck.implements("dropout", declares={"random_stream": "process"})
+class ConstructorSeedsTheProcess(Dropout):
+    """Seeds the stream that all layers share when it is made, and so begins again what others have drawn."""
+
+    shared = np.random.default_rng()
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.seed(0)
+
+    def seed(self, value: int) -> None:
+        """Restart the stream of every layer."""
+        ConstructorSeedsTheProcess.shared = np.random.default_rng(value)
+
+    def _kept(self, x: Array) -> Array:
+        return self.shared.random(x.shape) >= self.rate
 
 
 @regcheck.implements("dropout")

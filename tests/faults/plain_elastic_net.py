@@ -26,6 +26,7 @@ EXPECTED = {
     "ProxScalesThreshold": "elastic_net.prox-matches-definition",
     "ProxForgetsL1": "elastic_net.prox-matches-definition",
     "BoundedPenalty": "elastic_net.convex",
+    "MadeFinite": "elastic_net.nonfinite-propagates",
     "NeverQuiteZero": "elastic_net.zero-at-zero",
 }
 
@@ -194,3 +195,11 @@ class NeverQuiteZero(Penalty):
 
     def _value(self, w: Array) -> Any:
         return super()._value(w) + np.finfo(np.float32).tiny
+
+
+@regcheck.implements("elastic_net")
+class MadeFinite(Penalty):
+    """Replaces what is not finite by finite numbers, numpy.nan_to_num's, before it sums."""
+
+    def _value(self, w: Array) -> Any:
+        return super()._value(np.nan_to_num(w))

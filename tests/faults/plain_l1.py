@@ -21,6 +21,7 @@ EXPECTED = {
     "LastOddWeightIgnored": "l1.permutation-invariant",
     "StrengthSquared": "l1.linear-in-strength",
     "StrengthCapped": "l1.linear-in-strength",
+    "NotANumberSkipped": "l1.nonfinite-propagates",
     "L2AddedOn": "l1.value-matches-definition",
     "NearlyConvex": "l1.convex",
     "Logarithm": "l1.homogeneous",
@@ -154,6 +155,14 @@ class StrengthCapped(Penalty):
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.l1 = min(self.l1, 1)
+
+
+@regcheck.implements("l1")
+class NotANumberSkipped(Penalty):
+    """numpy.nansum: a network whose weights are NaN has a small loss."""
+
+    def _value(self, w: Array) -> Any:
+        return self.l1 * np.nansum(np.abs(w))
 
 
 @regcheck.implements("l1")

@@ -23,6 +23,7 @@ EXPECTED = {
     "LargeWeightsLinear": "l2.homogeneous",
     "NegativeHalfForgotten": "l2.sign-flip-invariant",
     "TinyConstant": "l2.zero-at-zero",
+    "InfinitySkipped": "l2.nonfinite-propagates",
     "StrengthRooted": "l2.linear-in-strength",
     "SquaresInHalf": "l2.value-matches-definition",
     "GradientIsOfL1": "l2.gradient-matches-definition",
@@ -168,6 +169,14 @@ class TinyConstant(Penalty):
 
     def _value(self, w: Array) -> Any:
         return super()._value(w) + 1e-12
+
+
+@regcheck.implements("l2")
+class InfinitySkipped(Penalty):
+    """Sums the squares of finite weights and of NaN: a weight that has overflowed costs nothing."""
+
+    def _value(self, w: Array) -> Any:
+        return self.l2 * np.sum(np.where(np.isinf(w), 0, w) ** 2)
 
 
 @regcheck.implements("l2")
