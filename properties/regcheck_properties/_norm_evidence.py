@@ -49,9 +49,9 @@ def isolated(layer: HostedLayer, case: Case, training: bool, axis: int | tuple[i
     place = np.unravel_index(case.values["index"] % int(np.prod(inner, dtype=int)), inner) if inner else ()
     found = []
     for value, kept in itertools.product((np.nan, 3.0), (half, ~half)):
-        changed = grouped.copy()
-        changed[(~kept, *place)] = value
-        after = run(layer, np.moveaxis(changed, front, axes), training)
+        changed = x.copy()  # as x lies in memory: the order of a sum may depend on that
+        np.moveaxis(changed, axes, front)[(~kept, *place)] = value
+        after = run(layer, changed, training)
         spread = np.broadcast_to(kept.reshape(kept.shape + (1,) * len(inner)), grouped.shape)
         same = np.moveaxis(spread, front, axes)
         found.append(same_bits(np.where(same, after, before), before, dims=dims, what=f"y beside {value:g} elsewhere"))
