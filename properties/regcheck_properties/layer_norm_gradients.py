@@ -37,6 +37,7 @@ def judged_rows(case: Case, want: Expected) -> Case:
     statements=("10.2",),
     formula="dx = (g − mean g − ẑ·mean(g·ẑ))/√(σ² + ε), g = dy·γ",
     source=SOURCE,
+    revision=2,
 )
 @defined
 def gradient_input(layers: Layers, case: Case) -> Evidence:
@@ -93,6 +94,7 @@ def shift_bound(want: Expected, dy: Array) -> Array:
     statements=("10.2",),
     formula="Σ dx = 0 and Σ dx·ẑ = Σ(g·ẑ)·ε/(σ² + ε)^(3/2) of each sample, g = dy·γ",
     source=SOURCE,
+    revision=2,
 )
 @defined
 def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:

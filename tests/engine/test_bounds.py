@@ -145,6 +145,35 @@ def test_right_gradients_stay_within_their_bounds(dtype, statistics):
     assert 0.01 < max(peaks) < 1
 
 
+def test_a_chain_rule_whose_cube_of_s_underflows_stays_within_its_bound():
+    peaks, ar, eps = [], bounds.arithmetic("float32"), 1e-5
+    rng = np.random.default_rng()
+    for n in LENGTHS:
+        x = (rng.standard_normal((ROWS, n)) * 10.0 ** rng.uniform(14, 15, (ROWS, 1))).astype("float32")
+        g = rng.standard_normal(x.shape).astype("float32")
+        norm = normalise(x, (1,), eps)
+        mean, _, s = two_pass(x, eps)
+        d = x - mean
+        variance = summed(g * d) * (-s * s * s / 2)
+        dx = g * s + variance * (2 * d / x.dtype.type(n)) - s * summed(g) / x.dtype.type(n)
+        wide = reference.widen(g)
+        limit = bounds.input_gradient(norm, bounds.standard(norm, ar), wide, ar)
+        peaks.append(np.max(over(dx, input_gradient(norm, wide), limit)))
+    assert 0.3 < max(peaks) < 1
+
+
+def test_a_gradient_in_inference_stays_within_its_bound_where_its_first_product_underflows():
+    ar, rng, eps = bounds.arithmetic("float16"), np.random.default_rng(), 1e-5
+    x = rng.standard_normal((1, 1000)).astype("float16")
+    dy, gamma = (rng.standard_normal(x.shape) * 1e-7).astype("float16"), rng.uniform(0.5, 2, x.shape).astype("float16")
+    mean, var = np.zeros((1, 1)), np.zeros((1, 1))
+    norm = reference.normalisation.with_statistics(x, mean, var, (1,), eps)
+    dx = (dy * gamma) * (1 / np.sqrt(var.astype("float16") + np.float16(eps)))
+    exact = reference.widen(dy) * reference.widen(gamma) * norm.s
+    limit = bounds.recorded_gradient(norm, bounds.standard_recorded(norm, ar), exact, ar)
+    assert 0.2 < np.max(over(dx, exact, limit)) < 1
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("statistics", [two_pass, pairwise, welford])
 def test_right_running_statistics_stay_within_their_bounds(dtype, statistics):
