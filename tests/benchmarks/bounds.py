@@ -15,7 +15,10 @@ import sys
 from pathlib import Path
 
 import bounds_frameworks as frameworks
+import bounds_minimisers as minimisers
 import bounds_norms as norms
+import bounds_penalties as penalties
+import bounds_penalties_frameworks as natives
 import bounds_report as report
 import numpy as np
 from bounds_tally import Tally
@@ -24,40 +27,66 @@ from regcheck import files
 
 ROWS = 10**8
 LENGTHS = (1, 2, 3, 5, 8, 17, 32, 33, 64, 127, 128, 1025, 4097)
-ELEMENTS = 2**16  # of a chunk
+SIZES = (1, 2, 3, 5, 8, 17, 33, 64, 127, 1025)
+ELEMENTS = 2**16  # of a chunk; of weights a quarter
 SLOWER = 4  # float16 is slow in NumPy: so many times fewer
+PROBLEMS = 200
 NORMS = ("layer_norm", "batch_norm")
+WEIGHTS = ("float32", "float64", "float16")
 
 
 def plan():
-    """(what, kind, n) of every chunk of a round."""
-    kinds = (*norms.KINDS, *(norms.BFLOAT16 if "torch" in frameworks.installed()[0] else ()))
-    return list(itertools.product(NORMS, kinds, LENGTHS))
+    """What every chunk of a round is of: a function and its arguments after the random generator."""
+    half = norms.BFLOAT16 if "torch" in frameworks.installed()[0] else ()
+    hostile = itertools.product([normalised], NORMS, (*norms.KINDS, *half), LENGTHS)
+    lost = itertools.product([ill_conditioned], NORMS, norms.KINDS[:2], LENGTHS[1:])
+    weights = itertools.product([penalised], penalties.FAMILIES, WEIGHTS, SIZES)
+    problems = ((minimised, *shape) for shape in (*minimisers.cases.TALL, *minimisers.cases.WIDE))
+    return [*hostile, *lost, *weights, *problems]
 
 
-def groups(kind, n):
-    """Rows of a chunk: at least one batch of layer_norm's."""
+def normalised(rng, family, kind, n, *, lost=False):
+    """(rows of data, what they are, what every implementation makes of them)."""
     elements = ELEMENTS // SLOWER if kind.inner == "float16" else ELEMENTS
-    return max(norms.BATCH, elements // n // norms.BATCH * norms.BATCH)
+    groups = max(norms.BATCH, elements // n // norms.BATCH * norms.BATCH)
+    chunk = norms.draw(rng, family, kind, n, groups, lost=lost)
+    observed = [] if kind in norms.BFLOAT16 else norms.observe(chunk)
+    return groups, f"n = {n}, ε = {chunk.eps:g}", itertools.chain(observed, frameworks.observe(chunk))
 
 
-def judge(tally, seed, number, family, kind, n):  # noqa: PLR0913, PLR0917  (a chunk's address)
+def ill_conditioned(rng, family, kind, n):
+    """As `normalised`, of rows that differ in their last bits alone."""
+    return normalised(rng, family, kind, n, lost=True)
+
+
+def penalised(rng, family, dtype, n):
+    """As `normalised`, of weights."""
+    chunk = penalties.draw(rng, family, dtype, n, max(7, ELEMENTS // 4 // n))
+    observed = itertools.chain(penalties.observe(chunk), natives.observe(chunk))
+    return len(chunk.w), f"n = {n}", observed
+
+
+def minimised(rng, n, k):
+    """As `normalised`, of least-squares problems."""
+    chunk = minimisers.draw(rng, n, k, PROBLEMS)
+    return PROBLEMS, f"A {n} × {k}", minimisers.observe(chunk, rng)
+
+
+def judge(tally, seed, number, what, *of):
     """Add chunk `number` to the tally: the seed and the number fix its data."""
     rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, number])))
-    chunk = norms.draw(rng, family, kind, n, groups(kind, n))
-    observed = [] if kind in norms.BFLOAT16 else norms.observe(chunk)
-    where = f"chunk {number}, n = {n}, ε = {chunk.eps:g}"
-    for seen in itertools.chain(observed, frameworks.observe(chunk)):
-        tally.add(seen, where)
-    tally.data += chunk.x.shape[1]
+    rows, where, observed = what(rng, *of)
+    for seen in observed:
+        tally.add(seen, f"chunk {number}, {where}")
+    tally.data += rows
 
 
 def run(tally, rows, seed, saved=lambda: None):
     """Whole rounds of chunks until `rows` rows were judged."""
     chunks = plan()
     while tally.rows < rows:
-        for family, kind, n in chunks:
-            judge(tally, seed, tally.chunks, family, kind, n)
+        for what in chunks:
+            judge(tally, seed, tally.chunks, *what)
             tally.chunks += 1
         saved()
 

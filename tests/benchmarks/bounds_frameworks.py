@@ -2,11 +2,11 @@
 
 import functools
 import importlib.util
+import logging
 import os
 
 import numpy as np
-from bounds_norms import Judge
-from bounds_tally import Seen
+from bounds_norms import Judge, told
 
 TORCH, KERAS, FUSED, MOMENTS = "PyTorch", "Keras on TensorFlow", "TensorFlow, fused", "TensorFlow, moments"
 # What each promises where regcheck's stock declares it: PyTorch's batch_norm computes half precision in half.
@@ -41,10 +41,7 @@ def observe(chunk):
             continue
         judge = Judge(chunk, "kept" if name == TORCH else "flushed")
         unclaimed = UNCLAIMED.get((chunk.family, name, chunk.kind.name), ())
-        for quantity, found in results(chunk):
-            if quantity not in unclaimed:
-                for part, pair in zip(quantity.split(", "), judge.judged(quantity, found), strict=True):
-                    yield Seen(chunk.family, part, chunk.kind.name, name, *pair)
+        yield from told(judge, name, (found for found in results(chunk) if found[0] not in unclaimed))
 
 
 # --- PyTorch
@@ -93,8 +90,9 @@ def _torch(chunk):
 
 
 def quiet():
-    """TensorFlow without its start-up messages; before it is imported."""
+    """TensorFlow without its start-up messages, and without advice on retracing; before it is imported."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 def _keras(chunk):

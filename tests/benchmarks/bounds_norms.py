@@ -59,7 +59,10 @@ BFLOAT16 = (Kind("bfloat16"), Kind("bfloat16", "float32"))  # PyTorch's alone
 
 @dataclass(frozen=True)
 class Chunk:
-    """x (n, groups) with its oracle; γ and β broadcast against it; `old` are recorded statistics (groups,)."""
+    """x (n, groups) with its oracle; γ and β broadcast against it; `old` are recorded statistics (groups,).
+
+    `lost`: groups that differ in their last bits alone, of which only y's limit is looked at.
+    """
 
     family: str
     kind: Kind
@@ -72,6 +75,7 @@ class Chunk:
     beta: np.ndarray
     old: dict
     norm: Normalised
+    lost: bool
 
     @property
     def n(self):
@@ -84,12 +88,13 @@ class Chunk:
         return self.n / (self.n - 1) if self.unbiased else 1.0
 
 
-def draw(rng, family, kind, n, groups):
+def draw(rng, family, kind, n, groups, *, lost=False):  # noqa: PLR0913  (what a chunk is of)
     """A chunk by the cases' own recipe."""
     half = {"compute_dtype": kind.compute} if kind.compute != "input" else {}
     plan = Plan(family, kind.held, declares=half)
     eps, weight = float(rng.choice(EPS)), float(rng.choice(MOMENTA))
-    recipe = cases.Recipe(squares="compute" if family == "layer_norm" else "input")
+    squares = "compute" if family == "layer_norm" else "input"
+    recipe = cases.Recipe(data="lost" if lost else "hostile", squares=squares)
     x = np.ascontiguousarray(recipe.rows(rng, (groups, n), plan, eps).T)
     dy = np.ascontiguousarray(fill.cotangent(rng, (groups, n), kind.held).T)
     shape = (n, 1) if family == "layer_norm" else (groups,)
@@ -98,7 +103,7 @@ def draw(rng, family, kind, n, groups):
     if kind.dtype == "bfloat16":
         arrays, old = [_to_bfloat16(v) for v in arrays], {name: _to_bfloat16(v) for name, v in old.items()}
     unbiased = n > 1 and bool(rng.random() < 1 / 2)
-    return Chunk(family, kind, eps, weight, unbiased, *arrays, old, normalise(arrays[0], (0,), eps))
+    return Chunk(family, kind, eps, weight, unbiased, *arrays, old, normalise(arrays[0], (0,), eps), lost)
 
 
 def _to_bfloat16(values):
@@ -134,7 +139,15 @@ class Judge:
         gamma, beta = reference.widen(self.chunk.gamma), reference.widen(self.chunk.beta)
         exact = gamma * norm.z + beta
         bound = bounds.affine(standard, norm.z, exact, self.ar, gamma)
+        if self.chunk.lost:
+            return self._limited(y, exact, beta)
         return over(y, exact, bound), standard.judged & (np.abs(exact) + bound < self.most)
+
+    def _limited(self, y, exact, beta):
+        """As the catalogue has it: how far y may be from β, so from its exact value, where nothing more is claimed."""
+        reach = np.abs(reference.widen(self.chunk.gamma)) * self.standard.limit
+        limit = np.abs(exact - beta) + reach + 2 * (self.ar.u + self.ar.u_out) * (reach + np.abs(beta))
+        return over(y, exact, limit), ~self.standard.judged & np.isfinite(limit)
 
     def recorded(self):
         """As the chunk's own, with the recorded statistics."""
@@ -191,6 +204,17 @@ def batches(values):
     return values[:, : values.shape[1] // BATCH * BATCH].reshape(len(values), BATCH, -1)
 
 
+def told(judge, implementation, results):
+    """What was seen of an implementation's results, each with the name of its quantity, or of two that go together."""
+    chunk = judge.chunk
+    for quantity, found in results:
+        if chunk.lost and quantity != "y":
+            continue
+        for part, pair in zip(quantity.split(", "), judge.judged(quantity, found), strict=True):
+            name = f"{part}, ill-conditioned" if chunk.lost else part
+            yield Seen(chunk.family, name, chunk.kind.name, implementation, *pair)
+
+
 # --- what NumPy implementations give
 
 
@@ -202,9 +226,7 @@ def observe(chunk, implementations=None):
     for number, (name, (statistics, apply)) in enumerate(chosen.items()):
         with np.errstate(all="ignore"):
             found = list(_results(chunk, number, given, statistics, apply))
-        for quantity, results in found:
-            for part, pair in zip(quantity.split(", "), judge.judged(quantity, results), strict=True):
-                yield Seen(chunk.family, part, chunk.kind.name, name, *pair)
+        yield from told(judge, name, found)
 
 
 def _results(chunk, number, given, statistics, apply):

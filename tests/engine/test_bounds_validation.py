@@ -6,7 +6,9 @@ import json
 
 import bounds as validation
 import bounds_algorithms as algorithms
+import bounds_minimisers as minimisers
 import bounds_norms as norms
+import bounds_penalties as penalties
 import bounds_report as report
 import numpy as np
 import pytest
@@ -50,6 +52,40 @@ def test_a_variance_of_one_pass_raises_the_alarm_in_a_tenth_of_all_rows(family):
     assert family == "layer_norm" or alarms(tally, "running variance") > 0
 
 
+@pytest.mark.parametrize("kind", norms.KINDS[:2], ids=lambda kind: kind.name)
+def test_ill_conditioned_rows_keep_the_limit_but_for_one_pass(kind):
+    chunk = norms.draw(rng(), "layer_norm", kind, 3, 10 * ROWS, lost=True)
+    right, wrong = Tally(), Tally()
+    for tally, implementations in ((right, algorithms.COVERED), (wrong, algorithms.WRONG)):
+        for seen in norms.observe(chunk, implementations):
+            tally.add(seen, "")
+    assert {key[1] for key in right.lines} == {"y, ill-conditioned"}
+    assert not [key for key, line in right.lines.items() if line.alarms]
+    assert alarms(wrong, "y, ill-conditioned") > ROWS
+
+
+@pytest.mark.parametrize("family", penalties.FAMILIES)
+@pytest.mark.parametrize("dtype", validation.WEIGHTS)
+def test_right_penalties_raise_no_alarm_and_half_a_square_does(family, dtype):
+    right, wrong = Tally(), Tally()
+    for n in LENGTHS:
+        chunk = penalties.draw(rng(), family, dtype, n, ROWS)
+        for tally, values in ((right, None), (wrong, penalties.WRONG)):
+            for seen in penalties.observe(chunk, values):
+                tally.add(seen, "")
+    assert not [key for key, line in right.lines.items() if line.alarms]
+    assert (alarms(wrong, "value") > ROWS) == (family != "l1")
+
+
+def test_a_solver_that_goes_as_far_as_it_promised_reaches_the_bounds_and_breaks_none():
+    tally = Tally()
+    for shape in ((5, 2), (2, 3)):
+        for seen in minimisers.observe(minimisers.draw(rng(), *shape, 50), rng()):
+            tally.add(seen, "")
+    assert not [key for key, line in tally.lines.items() if line.alarms]
+    assert tally.lines["minimiser", "excess", "float64", "as far as promised, any way"].worst > 0.98
+
+
 def test_a_row_that_is_no_number_is_an_alarm_and_an_ill_conditioned_one_is_labelled():
     line = Line()
     ratio = np.array([[0.5, np.inf, 3.0, 0.1]])
@@ -60,7 +96,7 @@ def test_a_row_that_is_no_number_is_an_alarm_and_an_ill_conditioned_one_is_label
 def test_a_chunk_is_the_same_by_its_seed_and_number():
     tallies = [Tally(), Tally()]
     for tally in tallies:
-        validation.judge(tally, 5, 3, "layer_norm", norms.Kind("float16", "float32"), 5)
+        validation.judge(tally, 5, 3, validation.ill_conditioned, "layer_norm", norms.Kind("float32"), 5)
     assert tallies[0] == tallies[1]
 
 
