@@ -108,10 +108,11 @@ def _limit(norm: Normalised, ar: Arithmetic) -> Array:
     nearer to the true one, corrected by (Σ(x − m̂))²/n, lets m̂'s own error through, n·u·mean|x|·s. One that lost the
     centred values can exceed it by thousands.
 
-    Welford's update finds no variance at all where the mean of the first two values rounds to the second and all
+    Welford's update finds no variance at all where the mean of its first two values rounds to the second and all
     others equal that: from the third value on a step of one unit in the last place, divided by k >= 3, no longer moves
-    the mean, and counts. Such values are neighbours, σ = √(n − 1)/n units, half a unit at most: where
-    0 < σ <= u·max|x| nothing is claimed.
+    the mean, and counts. Where several runs are merged, as vector instructions make them, each may lose a step to the
+    same even number so: half the values at most are a unit off, and σ is √½ units at most, √2·u·max|x|. Where
+    0 < σ <= √2·u·max|x| nothing is claimed.
     """
     peak = np.max(np.abs(norm.x), axis=norm.axes, keepdims=True)
     n = norm.n
@@ -119,7 +120,7 @@ def _limit(norm: Normalised, ar: Arithmetic) -> Array:
     largest: Array = (
         np.sqrt(float(n)) * (1 + (n / 2 + 8) * ar.u + ar.u_out) + once + ar.eta * (n + 8) * norm.s + ar.eta_out
     )
-    neighbours = (norm.var > 0) & (np.sqrt(norm.var) <= ar.u * peak)
+    neighbours = (norm.var > 0) & (np.sqrt(norm.var / 2) <= ar.u * peak)
     return np.where(neighbours, np.inf, largest)
 
 

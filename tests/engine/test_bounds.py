@@ -241,6 +241,13 @@ def test_where_all_digits_are_lost_right_algorithms_keep_the_limit_and_one_pass_
     assert all(max(found) < 1 for found in peaks.values())
 
 
+def test_nothing_is_claimed_of_neighbouring_numbers_whose_variance_merged_runs_lose():
+    ar, x = bounds.arithmetic("float32"), np.array([[1, 1, 3, 2, 2, 2, 2, 2]], "float32") + np.float32(1e7)
+    runs = [welford(x[:, i::4], 1e-5) for i in range(4)]
+    assert all(mean[0] == x[0, -1] and var[0] == 0 for mean, var, _ in runs)
+    assert np.all(bounds.standard(normalise(x, (1,), 1e-5), ar).limit == np.inf)
+
+
 def test_nothing_is_claimed_of_neighbouring_numbers_whose_variance_welford_loses():
     ar, x = bounds.arithmetic("float32"), np.array([[1e7 + 1, 1e7 + 2], [1e7, 1e7 + 3], [1e7, 1e7]], "float32")
     mean, var, _ = welford(x, 1e-5)
