@@ -264,7 +264,8 @@ def large_batches(layers: Layers, case: Case) -> list[Evidence]:
     "batch_norm.bounded-where-ill-conditioned",
     cases=given(cases.batch_norm, data="lost", least=2),
     level="extreme",
-    formula="|x̂| <= √m + u(m·mean|x| + 4max|x|)/√(σ² + ε), where (m + 1)u·mean|x|/√(σ² + ε) >= 1/4, σ > √2·u·max|x|",
+    formula="|x̂| <= √m + u(m·mean|x| + 4max|x|)/√(σ² + ε), where (m + 1)u·mean|x|/√(σ² + ε) >= 1/4, "
+    "σ > √2·u·max|x| and σ² > 12(m + 2)u(m·u·mean|x|)²",
     revision=2,
     dtypes=WIDE,
 )

@@ -111,8 +111,9 @@ def _limit(norm: Normalised, ar: Arithmetic) -> Array:
     Welford's update finds no variance at all where the mean of its first two values rounds to the second and all
     others equal that: from the third value on a step of one unit in the last place, divided by k >= 3, no longer moves
     the mean, and counts. Where several runs are merged, as vector instructions make them, each may lose a step to the
-    same even number so: half the values at most are a unit off, and σ is √½ units at most, √2·u·max|x|. Where
-    0 < σ <= √2·u·max|x| nothing is claimed.
+    same even number so: half the values at most are a unit off, and σ is √½ units at most, √2·u·max|x|. The
+    correction takes one sum of σ² + Δ², Δ = n·u·mean|x|, from another, and is off by 3(n+2)uΔ². Where
+    0 < σ <= √2·u·max|x|, or that is more than a quarter of σ², nothing is claimed.
     """
     peak = np.max(np.abs(norm.x), axis=norm.axes, keepdims=True)
     n = norm.n
@@ -120,8 +121,9 @@ def _limit(norm: Normalised, ar: Arithmetic) -> Array:
     largest: Array = (
         np.sqrt(float(n)) * (1 + (n / 2 + 8) * ar.u + ar.u_out) + once + ar.eta * (n + 8) * norm.s + ar.eta_out
     )
-    neighbours = (norm.var > 0) & (np.sqrt(norm.var / 2) <= ar.u * peak)
-    return np.where(neighbours, np.inf, largest)
+    least = np.maximum(np.sqrt(2.0) * ar.u * peak, np.sqrt(12 * (n + 2) * ar.u) * n * ar.u * norm.magnitude)
+    unclaimed = (norm.var > 0) & (np.sqrt(norm.var) <= least)
+    return np.where(unclaimed, np.inf, largest)
 
 
 def affine(standard: Standard, z: Array, y: Array, ar: Arithmetic, scale: Array | None = None) -> Array:

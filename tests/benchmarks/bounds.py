@@ -31,6 +31,7 @@ SIZES = (1, 2, 3, 5, 8, 17, 33, 64, 127, 1025)
 ELEMENTS = 2**16  # of a chunk; of weights a quarter
 SLOWER = 4  # float16 is slow in NumPy: so many times fewer
 PROBLEMS = 200
+SAVED = 50  # chunks between two savings
 NORMS = ("layer_norm", "batch_norm")
 WEIGHTS = ("float32", "float64", "float16")
 
@@ -82,13 +83,14 @@ def judge(tally, seed, number, what, *of):
 
 
 def run(tally, rows, seed, saved=lambda: None):
-    """Whole rounds of chunks until `rows` rows were judged."""
+    """Rounds of chunks, one whole at least, until `rows` rows were judged."""
     chunks = plan()
-    while tally.rows < rows:
-        for what in chunks:
-            judge(tally, seed, tally.chunks, *what)
-            tally.chunks += 1
-        saved()
+    while tally.rows < rows or tally.chunks < len(chunks):
+        judge(tally, seed, tally.chunks, *chunks[tally.chunks % len(chunks)])
+        tally.chunks += 1
+        if tally.chunks % SAVED == 0:
+            saved()
+    saved()
 
 
 def facts(seed):

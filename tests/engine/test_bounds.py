@@ -241,6 +241,14 @@ def test_where_all_digits_are_lost_right_algorithms_keep_the_limit_and_one_pass_
     assert all(max(found) < 1 for found in peaks.values())
 
 
+def test_nothing_is_claimed_of_long_rows_whose_corrected_variance_is_lost():
+    ar, x = bounds.arithmetic("float32"), np.full((2, 4097), 1e7, "float32")
+    x[:, ::2] += np.array([[3], [3000]], "float32")
+    lost, kept = bounds.standard(normalise(x, (1,), 1e-5), ar).limit.ravel()
+    assert lost == np.inf
+    assert kept < np.inf
+
+
 def test_nothing_is_claimed_of_neighbouring_numbers_whose_variance_merged_runs_lose():
     ar, x = bounds.arithmetic("float32"), np.array([[1, 1, 3, 2, 2, 2, 2, 2]], "float32") + np.float32(1e7)
     runs = [welford(x[:, i::4], 1e-5) for i in range(4)]
