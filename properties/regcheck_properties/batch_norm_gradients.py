@@ -27,6 +27,7 @@ def scaled(case: Case) -> Array:
     statements=("7.1", "7.4"),
     formula="training: dx = (g − mean g − x̂·mean(g·x̂))/√(σ² + ε), g = dy·γ",
     source=SOURCE,
+    revision=2,
 )
 @defined
 def gradient_input(layers: Layers, case: Case) -> Evidence:
@@ -47,6 +48,7 @@ def gradient_input(layers: Layers, case: Case) -> Evidence:
     statements=("8.4",),
     formula="inference: dx = dy·γ/√(Var + ε), also after a training call",
     source=SOURCE,
+    revision=2,
 )
 @defined
 def gradient_input_inference(layers: Layers, case: Case) -> Evidence:
@@ -57,7 +59,7 @@ def gradient_input_inference(layers: Layers, case: Case) -> Evidence:
     run(layer, case["x"], training=False)
     dx, want = part(layer.backward(case["cotangent"]), "x", case["x"]), recorded(layers, case)
     exact = reference.batch_norm.backward(want.norm, case["cotangent"], case.arrays.get("scale"), training=False).x
-    bound = bounds.recorded_gradient(want.standard, exact, want.ar)
+    bound = bounds.recorded_gradient(want.norm, want.standard, exact, want.ar)
     return within(dx, exact, bound, dims=want.dims, what="dx")
 
 
@@ -94,6 +96,7 @@ def gradient_parameters(layers: Layers, case: Case) -> list[Evidence]:
     statements=("7.1",),
     formula="training: Σ dx = 0 and Σ dx·x̂ = Σ(g·x̂)·ε/(σ² + ε)^(3/2) per channel, g = dy·γ",
     source=SOURCE,
+    revision=2,
 )
 @defined
 def sums(layers: Layers, case: Case) -> list[Evidence]:
@@ -112,6 +115,7 @@ def sums(layers: Layers, case: Case) -> list[Evidence]:
     formula="training: dx(a·x; ε·a²) = dx(x; ε)/a, a = 2ᵏ",
     source=SOURCE,
     dtypes=("float32", "float64"),
+    revision=2,
 )
 @defined
 def gradient_scale_law(layers: Layers, case: Case) -> Evidence:

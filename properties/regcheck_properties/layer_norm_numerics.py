@@ -112,7 +112,9 @@ def long_samples(layers: Layers, case: Case) -> list[Evidence]:
     "layer_norm.bounded-where-ill-conditioned",
     cases=given(cases.layer_norm, "training", data="lost", least=2),
     level="extreme",
-    formula="|ẑ| <= √n + 4u·max|x|/√(σ² + ε), where (n + 1)u·mean|x|/√(σ² + ε) >= 1/4",
+    formula="|ẑ| <= √n + u(n·mean|x| + 4max|x|)/√(σ² + ε), where (n + 1)u·mean|x|/√(σ² + ε) >= 1/4, "
+    "σ > √2·u·max|x| and σ² > 12(n + 2)u(n·u·mean|x|)²",
+    revision=2,
     dtypes=WIDE,
 )
 def bounded_where_ill_conditioned(layers: Layers, case: Case) -> list[Evidence]:

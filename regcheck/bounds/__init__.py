@@ -3,8 +3,8 @@
 Letters: u is the unit roundoff of the type that is computed in, u_o of the type that results are stored in,
 η and η_o the largest error of a result that underflows. No bound is a constant: each follows from the
 operations that a straightforward implementation makes, with the condition of the case at hand.
-First-order terms in u only, unless said; the constants were validated on PyTorch, Keras, TensorFlow and
-NumPy layers (`tests/engine/test_bounds.py` shows on NumPy how).
+First-order terms in u only, unless said. `tests/benchmarks/bounds.py` validates every bound on NumPy's, PyTorch's,
+Keras' and TensorFlow's arithmetic; `reports/bounds.md` says how near correct results come to each.
 """
 
 from regcheck.bounds.gradients import input_gradient, recorded_gradient, scale_gradient, shift_gradient

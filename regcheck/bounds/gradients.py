@@ -28,8 +28,9 @@ def input_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmeti
 
     The factors 2: automatic differentiation of x·(γs) + (β − mean·γs) forms Σg·x − mean·Σg, and others form
     a·g + b·x + c, whose terms are of size A where those of the formula are of size |z|; B's (n+1)uA is that size.
-    The chain rule goes by the variance, whose gradient holds s³: where that underflows, with d = |x − mean| = |z|/s,
-    an error of η·d·mean(|g|·d).
+    The chain rule goes by the variance, whose gradient is −½s³·Σg·(x − mean) and comes back times 2(x − mean)/n. Where
+    ½s³ underflows, by η at most in all its roundings, that is, with d = |x − mean| = |z|/s, an error of
+    2η·d·mean(|g|·d).
     """
     n, u, mean, b = norm.n, ar.u, norm.mean_over, standard.z
     size, z = np.abs(g), np.abs(norm.z)
@@ -40,14 +41,18 @@ def input_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmeti
     # b = s²·m2 underflows where x is large: an error of η·|x|.
     tiny = ar.eta * ((n + 4) * norm.s + 4 + 4 * (np.abs(norm.x) + norm.magnitude)) + ar.eta_out
     away = z / norm.s
-    tiny = tiny + ar.eta * away * mean(size * away)
+    tiny = tiny + 2 * ar.eta * away * mean(size * away)
     bound: Array = norm.s * inner + ar.u_out * np.abs(input_gradient_exactly(norm, g)) + tiny
     return bound
 
 
-def recorded_gradient(standard: Standard, dx: Array, ar: Arithmetic) -> Array:
-    """Bound on dx = dy·γ·s where the statistics are recorded: three roundings and the error of s."""
-    bound: Array = np.abs(dx) * (standard.s + 3 * ar.u + ar.u_out) + 3 * ar.eta + ar.eta_out
+def recorded_gradient(norm: Normalised, standard: Standard, dx: Array, ar: Arithmetic) -> Array:
+    """Bound on dx = dy·γ·s where the statistics are recorded: three roundings and the error of s.
+
+    A product dy·γ that underflows meets s, which may be 1/√ε: ηs.
+    """
+    tiny = ar.eta * (3 + norm.s) + ar.eta_out
+    bound: Array = np.abs(dx) * (standard.s + 3 * ar.u + ar.u_out) + tiny
     return bound
 
 

@@ -17,8 +17,9 @@ TOLERANCE = float(np.sqrt(unit_roundoff("float64")))  # the relative duality gap
 def minimiser_excess(tolerance: float, a: Array, b: Array) -> Array:
     """E: how far above its minimum F may be at a solver's result; A (…, n, k), b (…, n) → (…).
 
-    The promise is a duality gap, hence an excess, of tolerance·F(0) with F(0) = ½‖b‖²; rounding alone leaves some
-    4(n + k)u of it.
+    The promise is a duality gap, hence an excess, of tolerance·F(0) with F(0) = ½‖b‖². A gap that is computed as a
+    difference of sums as large as F(0) cannot be told from 0 below some 4(n + k)u of it; what rounding w itself costs
+    is of second order, and far less.
     """
     n, k = a.shape[-2:]
     return np.asarray((tolerance + 4 * (n + k + 4) * unit_roundoff("float64")) * np.square(b).sum(axis=-1) / 2)

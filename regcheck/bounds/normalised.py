@@ -47,6 +47,15 @@ def standard(norm: Normalised, ar: Arithmetic) -> Standard:
 
     Welford's update multiplies deviations from two successive means, whose errors enter in first order:
     (n+1)uA·σs more in δs. In z that was never seen to matter beside (n+3)uA; in gradients it is.
+
+    Times 1/n instead of by n rounds once more, which n holds from n = 5 on, where the running sum of near-equal terms
+    is off by (n+1)/2 − 1/n, and at n = 2 and 4, where 1/n is exact; at n = 3 the terms together could
+    reach 6⅔uA of the 6, which was never seen.
+
+    Not covered is one pass over x − K with K the first value. With D = |x₁ − mean| its variance is off by
+    3(n+2)u(σ² + D²) (nuκ² with κ² = 1 + D²/σ²: Chan, Golub and LeVeque, "Algorithms for computing the sample
+    variance", 1983, section 3), and D may be √(n − 1)·σ: an error of n²u that depends on which value comes first. A
+    bound that held for every order would pass a plain one-pass variance up to mean/std = √n.
     """
     a = norm.magnitude * norm.s
     lost = (norm.n + 1) * ar.u * a
@@ -88,23 +97,33 @@ def _absolute(norm: Normalised, n: int, a: Array, s: Array, ar: Arithmetic) -> A
     return z
 
 
-LOST = 4  # at most 1.43 was seen of two-pass layers, thousands of one-pass ones, and of Welford's update at n = 2
+LOST = 4  # x·s − mean·s, and the result's own roundings
 
 
 def _limit(norm: Normalised, ar: Arithmetic) -> Array:
     """Largest |z| that even an ill-conditioned group may give, where its statistics are its own.
 
     |xᵢ − m̂|² <= Σ(x − m̂)², so a variance taken from the centred values never makes |z| exceed √n by more than
-    rounding, (n/2 + 8)u, and than what x·s − m̂·s loses if it is computed so, 4u·max|x|·s. One that
-    lost the centred values can, by hundreds.
+    rounding, (n/2 + 8)u, and than what x·s − m̂·s loses if it is computed so, 4u·max|x|·s. A variance that is
+    nearer to the true one, corrected by (Σ(x − m̂))²/n, lets m̂'s own error through, n·u·mean|x|·s. One that lost the
+    centred values can exceed it by thousands.
+
+    Welford's update finds no variance at all where the mean of its first two values rounds to the second and all
+    others equal that: from the third value on a step of one unit in the last place, divided by k >= 3, no longer moves
+    the mean, and counts. Where several runs are merged, as vector instructions make them, each may lose a step to the
+    same even number so: half the values at most are a unit off, and σ is √½ units at most, √2·u·max|x|. The
+    correction takes one sum of σ² + Δ², Δ = n·u·mean|x|, from another, and is off by 3(n+2)uΔ². Where
+    0 < σ <= √2·u·max|x|, or that is more than a quarter of σ², nothing is claimed.
     """
     peak = np.max(np.abs(norm.x), axis=norm.axes, keepdims=True)
     n = norm.n
-    once = LOST * ar.u * peak * norm.s
+    once = ar.u * (n * norm.magnitude + LOST * peak) * norm.s
     largest: Array = (
         np.sqrt(float(n)) * (1 + (n / 2 + 8) * ar.u + ar.u_out) + once + ar.eta * (n + 8) * norm.s + ar.eta_out
     )
-    return largest
+    least = np.maximum(np.sqrt(2.0) * ar.u * peak, np.sqrt(12 * (n + 2) * ar.u) * n * ar.u * norm.magnitude)
+    unclaimed = (norm.var > 0) & (np.sqrt(norm.var) <= least)
+    return np.where(unclaimed, np.inf, largest)
 
 
 def affine(standard: Standard, z: Array, y: Array, ar: Arithmetic, scale: Array | None = None) -> Array:

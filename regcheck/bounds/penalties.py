@@ -44,15 +44,15 @@ def _gamma(k: int, u: float) -> float:
     return k * u / (1 - k * u) if k * u < 1 else float("inf")
 
 
-def penalty_gradient(strengths: Strengths, w: Array, ar: Arithmetic) -> Array:
+def penalty_gradient(strengths: Strengths, w: Array, ar: Arithmetic, axis: int | None = None) -> Array:
     """Bound on l1·sign(w) + 2·l2·w elementwise, and on how far a subgradient at 0 may lie outside [−l1, l1].
 
     The strength's rounding, its product, the sum and the result make 4u; 2·l2·w by differentiating a squared norm
-    makes two more, a quotient w/‖w‖, whose underflow meets ‖w‖ again, and a product.
+    makes two more, a quotient w/‖w‖, whose underflow meets ‖w‖ again, and a product. ‖w‖ is over `axis`, or all axes.
     """
     size = np.abs(widen(w))
     bound = 4 * ar.u * strengths.l1 + 6 * ar.u * 2 * strengths.l2 * size
-    length = np.sqrt(np.square(size).sum())
+    length = np.sqrt(np.square(size).sum(axis=axis, keepdims=axis is not None))
     return np.asarray(bound + ar.eta * (2 + 4 * strengths.l2 * (1 + length)) + ar.eta_out)
 
 

@@ -108,24 +108,26 @@ def _case(config: MinimiserConfig, a: Array, b: Array, seed: int, **values: Any)
 
 
 def _batch(config: MinimiserConfig, shape: tuple[int, int], seed: int, **values: Any) -> Case:
-    n, k = shape
     rng = np.random.Generator(np.random.Philox(seed))
-    a = rng.standard_normal((PROBLEMS, n, k)) + rng.standard_normal((PROBLEMS, n, 1)) * rng.choice(
-        [0, 1], (PROBLEMS, 1, 1)
-    )
-    a = _conditioned(a * 2.0 ** rng.integers(-2, 3, (PROBLEMS, 1, k)))
+    return _case(config, *drawn(rng, config, PROBLEMS, shape), seed, **values)
+
+
+def drawn(rng: np.random.Generator, config: MinimiserConfig, count: int, shape: tuple[int, int]) -> tuple[Array, Array]:
+    """A (count, n, k) and b (count, n) for `shape` (n, k)."""
+    n, k = shape
+    a = rng.standard_normal((count, n, k)) + rng.standard_normal((count, n, 1)) * rng.choice([0, 1], (count, 1, 1))
+    a = _conditioned(a * 2.0 ** rng.integers(-2, 3, (count, 1, k)))
     if k > 1:
-        fate = rng.random(PROBLEMS)
+        fate = rng.random(count)
         a[fate < 0.1, :, 0] = 0
         a[fate > 0.9, :, 0] = a[fate > 0.9, :, 1]
-    truth = rng.standard_normal((PROBLEMS, k)) * rng.choice([0, 1], (PROBLEMS, k))
-    b = (a * truth[:, None, :]).sum(axis=-1) + 2.0 ** rng.integers(-4, 2, (PROBLEMS, 1)) * rng.standard_normal(
-        (PROBLEMS, n)
-    )
+    truth = rng.standard_normal((count, k)) * rng.choice([0, 1], (count, k))
+    noise = 2.0 ** rng.integers(-4, 2, (count, 1)) * rng.standard_normal((count, n))
+    b = (a * truth[:, None, :]).sum(axis=-1) + noise
     # Where an l1 matters at all: the largest correlation between half of it and sixteen times.
     peak = np.abs((a * b[:, :, None]).sum(axis=1)).max(axis=1)
-    wanted = (config.l1 or 2.0 ** rng.integers(-9, 9)) * 2.0 ** rng.uniform(-1, 4, PROBLEMS)
-    return _case(config, a, b * (wanted / np.where(peak > 0, peak, 1))[:, None], seed, **values)
+    wanted = (config.l1 or 2.0 ** rng.integers(-9, 9)) * 2.0 ** rng.uniform(-1, 4, count)
+    return a, b * (wanted / np.where(peak > 0, peak, 1))[:, None]
 
 
 def _conditioned(a: Array) -> Array:

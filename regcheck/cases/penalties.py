@@ -63,13 +63,13 @@ def _configs() -> st.SearchStrategy[PenaltyConfig]:
 
 def _rows(plan: Plan, config: PenaltyConfig, size: int, seed: int, **values: float) -> Case:
     w = _fill(seed, size, EXPONENTS[plan.dtype])
-    w = _limited(w, math.sqrt(_room(w, plan, config, max(values.values()))))
+    w = limited(w, math.sqrt(room(w.size, plan, config, max(values.values()))))
     return _case(plan, config, w, seed, **values)
 
 
 def _full_range(plan: Plan, config: PenaltyConfig, size: int, seed: int) -> Case:
     w = _fill(seed, size, FULL_RANGE[plan.dtype])
-    return _case(plan, config, _limited(w, _room(w, plan, config, 1)), seed)
+    return _case(plan, config, limited(w, room(w.size, plan, config, 1)), seed)
 
 
 def _case(plan: Plan, config: PenaltyConfig, w: Array, seed: int, **values: float) -> Case:
@@ -78,10 +78,12 @@ def _case(plan: Plan, config: PenaltyConfig, w: Array, seed: int, **values: floa
 
 
 def _fill(seed: int, size: int, widest: int) -> Array:
+    return weights(np.random.Generator(np.random.Philox(seed)), (min(ROWS, ELEMENTS // size), size), widest)
+
+
+def weights(rng: np.random.Generator, shape: tuple[int, int], widest: int) -> Array:
     """Rows of one kind each: normal, positive, integers, constant, of widely differing sizes, one nonzero."""
-    rng = np.random.Generator(np.random.Philox(seed))
-    count = min(ROWS, ELEMENTS // size)
-    shape = (count, size)
+    count, size = shape
     x = rng.standard_normal(shape)
     kind = rng.integers(0, 6, (count, 1))
     lone = np.arange(size) == rng.integers(0, size, (count, 1))
@@ -95,12 +97,12 @@ def _fill(seed: int, size: int, widest: int) -> Array:
     )
 
 
-def _room(w: Array, plan: Plan, config: PenaltyConfig, factor: float) -> float:
+def room(terms: int, plan: Plan, config: PenaltyConfig, factor: float) -> float:
     """The largest term for which strengths·factor·Σ stays below a sixteenth of the type's maximum."""
-    return float(np.finfo(plan.dtype).max) / (16 * w.size * (1 + factor) * (1 + config.l1 + config.l2))
+    return float(np.finfo(plan.dtype).max) / (16 * terms * (1 + factor) * (1 + config.l1 + config.l2))
 
 
-def _limited(w: Array, largest: float) -> Array:
+def limited(w: Array, largest: float) -> Array:
     """`w` with too large rows scaled down by powers of 2."""
     peak = np.abs(w).max(axis=1, keepdims=True)
     return np.asarray(w / 2.0 ** np.ceil(np.maximum(np.log2(np.maximum(peak, largest) / largest), 0)))

@@ -116,6 +116,27 @@ def test_a_variance_of_one_pass_is_flagged_in_a_tenth_of_all_rows(dtype):
     assert share > 0.1
 
 
+def shifted(x, eps):
+    n, d = x.dtype.type(x.shape[1]), x - x[:, :1]
+    mean = summed(d) / n
+    var = np.maximum(summed(d * d) / n - mean * mean, 0)
+    return x[:, :1] + mean, var, 1 / np.sqrt(var + x.dtype.type(eps))
+
+
+def test_a_pass_shifted_by_the_first_value_is_not_covered_and_errs_by_how_far_out_that_is():
+    ar, n, eps = bounds.arithmetic("float32"), 128, 1e-5
+    x = np.random.default_rng().standard_normal((ROWS, n)).astype("float32")
+    x[:, 0] += np.geomspace(1, 1e4, ROWS)  # D/σ comes near √n
+    norm = normalise(x, (1,), eps)
+    standard = bounds.standard(norm, ar)
+    mean, _, s = shifted(x, eps)
+    z = (x - mean) * s
+    spread = np.sqrt(norm.var + (norm.x[:, :1] - norm.mean) ** 2) * norm.s
+    more = (n + 2) * ar.u * (1.5 * spread**2 * np.abs(norm.z) + spread)
+    assert np.max(over(z, norm.z, standard.z)) > 1
+    assert np.max(over(z, norm.z, standard.z + more)) < 1
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("statistics", [two_pass, welford])
 def test_right_gradients_stay_within_their_bounds(dtype, statistics):
@@ -145,6 +166,35 @@ def test_right_gradients_stay_within_their_bounds(dtype, statistics):
     assert 0.01 < max(peaks) < 1
 
 
+def test_a_chain_rule_whose_cube_of_s_underflows_stays_within_its_bound():
+    peaks, ar, eps = [], bounds.arithmetic("float32"), 1e-5
+    rng = np.random.default_rng()
+    for n in LENGTHS:
+        x = (rng.standard_normal((ROWS, n)) * 10.0 ** rng.uniform(14, 15, (ROWS, 1))).astype("float32")
+        g = rng.standard_normal(x.shape).astype("float32")
+        norm = normalise(x, (1,), eps)
+        mean, _, s = two_pass(x, eps)
+        d = x - mean
+        variance = summed(g * d) * (-s * s * s / 2)
+        dx = g * s + variance * (2 * d / x.dtype.type(n)) - s * summed(g) / x.dtype.type(n)
+        wide = reference.widen(g)
+        limit = bounds.input_gradient(norm, bounds.standard(norm, ar), wide, ar)
+        peaks.append(np.max(over(dx, input_gradient(norm, wide), limit)))
+    assert 0.3 < max(peaks) < 1
+
+
+def test_a_gradient_in_inference_stays_within_its_bound_where_its_first_product_underflows():
+    ar, rng, eps = bounds.arithmetic("float16"), np.random.default_rng(), 1e-5
+    x = rng.standard_normal((1, 1000)).astype("float16")
+    dy, gamma = (rng.standard_normal(x.shape) * 1e-7).astype("float16"), rng.uniform(0.5, 2, x.shape).astype("float16")
+    mean, var = np.zeros((1, 1)), np.zeros((1, 1))
+    norm = reference.normalisation.with_statistics(x, mean, var, (1,), eps)
+    dx = (dy * gamma) * (1 / np.sqrt(var.astype("float16") + np.float16(eps)))
+    exact = reference.widen(dy) * reference.widen(gamma) * norm.s
+    limit = bounds.recorded_gradient(norm, bounds.standard_recorded(norm, ar), exact, ar)
+    assert 0.2 < np.max(over(dx, exact, limit)) < 1
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("statistics", [two_pass, pairwise, welford])
 def test_right_running_statistics_stay_within_their_bounds(dtype, statistics):
@@ -168,9 +218,16 @@ def test_right_running_statistics_stay_within_their_bounds(dtype, statistics):
     assert 0.05 < max(peaks) < 1
 
 
+def corrected(x, eps):
+    n = x.dtype.type(x.shape[1])
+    mean = summed(x) / n
+    var = np.maximum(summed((x - mean) ** 2) - summed(x - mean) ** 2 / n, 0) / n
+    return mean, var, 1 / np.sqrt(var + x.dtype.type(eps))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_where_all_digits_are_lost_two_passes_keep_the_limit_and_one_pass_does_not(dtype):
-    ar, peaks = bounds.arithmetic(dtype), {two_pass: [], one_pass: []}
+def test_where_all_digits_are_lost_right_algorithms_keep_the_limit_and_one_pass_does_not(dtype):
+    ar, peaks = bounds.arithmetic(dtype), {f: [] for f in (two_pass, pairwise, welford, corrected, one_pass)}
     rng = fill.generator(int(np.random.default_rng().integers(2**32)))
     for n in LENGTHS:
         x = fill.lost_rows(rng, (ROWS, n), dtype)
@@ -180,8 +237,31 @@ def test_where_all_digits_are_lost_two_passes_keep_the_limit_and_one_pass_does_n
             mean, _, s = statistics(x, 1e-5)
             seen = np.abs(((x - mean) * s).astype(norm.z.dtype)) / standard.limit
             found.append(np.max(np.where(standard.judged, 0, seen)))
-    assert max(peaks[two_pass]) < 1
-    assert max(peaks[one_pass]) > 100
+    assert max(peaks.pop(one_pass)) > 100
+    assert all(max(found) < 1 for found in peaks.values())
+
+
+def test_nothing_is_claimed_of_long_rows_whose_corrected_variance_is_lost():
+    ar, x = bounds.arithmetic("float32"), np.full((2, 4097), 1e7, "float32")
+    x[:, ::2] += np.array([[3], [3000]], "float32")
+    lost, kept = bounds.standard(normalise(x, (1,), 1e-5), ar).limit.ravel()
+    assert lost == np.inf
+    assert kept < np.inf
+
+
+def test_nothing_is_claimed_of_neighbouring_numbers_whose_variance_merged_runs_lose():
+    ar, x = bounds.arithmetic("float32"), np.array([[1, 1, 3, 2, 2, 2, 2, 2]], "float32") + np.float32(1e7)
+    runs = [welford(x[:, i::4], 1e-5) for i in range(4)]
+    assert all(mean[0] == x[0, -1] and var[0] == 0 for mean, var, _ in runs)
+    assert np.all(bounds.standard(normalise(x, (1,), 1e-5), ar).limit == np.inf)
+
+
+def test_nothing_is_claimed_of_neighbouring_numbers_whose_variance_welford_loses():
+    ar, x = bounds.arithmetic("float32"), np.array([[1e7 + 1, 1e7 + 2], [1e7, 1e7 + 3], [1e7, 1e7]], "float32")
+    mean, var, _ = welford(x, 1e-5)
+    assert mean[0] == x[0, 1]
+    assert var[0] == 0
+    assert np.isfinite(bounds.standard(normalise(x, (1,), 1e-5), ar).limit).ravel().tolist() == [False, True, True]
 
 
 def test_recorded_statistics_bound_both_forms_of_inference():
