@@ -1,0 +1,219 @@
+"""Mutate the core by machine and see what notices: reports/mutants.json and mutants.md.
+
+    python tests/mutants/mutants.py [--only 'regcheck/bounds/*'] [--sample N | --all] [--jobs J] [--seed SEED]
+    python tests/mutants/mutants.py --again     only the survivors of the record, after a change of the tests
+    python tests/mutants/mutants.py --render    the report anew, after a change of equivalent.toml
+
+Every module of `modules.toml` is mutated in a copy of the tree, one mutant at a time, and judged by what is listed
+there, in that order, until something notices. First all of it must pass on the right module, and must notice one that
+cannot be imported. What was judged is written after every module. Survivors that nothing can kill stand in
+`equivalent.toml`; an entry that names no mutant, or one that was killed, is an error. Ends with 1 if one is left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+import queue
+import random
+import secrets
+import sys
+import tempfile
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import scores
+from listed import Module, equivalents, modules
+from mutations import Mutant, mutant, places
+from trees import LEAST, ROOT, TIMES, Outcome, Tree
+
+from regcheck.files import write_atomically
+from regcheck.loading import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SAMPLE = 40
+BROKEN = "raise ImportError\n"
+
+
+def wanted(globs: Sequence[str]) -> list[Module]:
+    """The modules that a glob names."""
+    return [m for m in modules() if not globs or any(fnmatch.fnmatch(m.path, glob) for glob in globs)]
+
+
+def chosen(module: Module, sample: int | None, seed: int) -> tuple[int, list[Mutant]]:
+    """How many mutants a module has, and those to judge: all, or `sample` of them at random."""
+    source = module.source
+    # Two operators may make the same program.
+    made = (mutant(module.path, source, *place) for place in places(source))
+    different = list({m.source: m for m in made if m is not None}.values())
+    if sample is None or sample >= len(different):
+        return len(different), different
+    picked = random.Random(f"{seed} {module.path}").sample(range(len(different)), sample)  # noqa: S311
+    return len(different), [different[k] for k in sorted(picked)]
+
+
+class Workshop:
+    """Some copies of the tree, each for one mutant at a time."""
+
+    def __init__(self, folder: Path, jobs: int, seed: int) -> None:
+        self.seed = seed
+        self.took: dict[str, float] = {}
+        self.trees: queue.Queue[Tree] = queue.Queue()
+        self.pool = ThreadPoolExecutor(jobs)
+        for k in range(jobs):
+            self.trees.put(Tree(folder / str(k)))
+
+    def limits(self, module: Module) -> list[float]:
+        """Seconds for each killer; the right module must pass all of them, and one that breaks none of them."""
+        tree, limits = self.trees.get(), []
+        try:
+            for killer in module.killers:
+                if killer not in self.took:
+                    self.took[killer] = self._on_the_right(tree, killer)
+                limits.append(max(LEAST, TIMES * self.took[killer]))
+                blind = tree.judge(module.path, BROKEN, [killer], self.seed, limits[-1:])
+                if blind.killer is None:
+                    msg = f"`{killer}` never imports {module.path}. Expected a killer of it. Name another."
+                    raise SystemExit(msg)
+        finally:
+            self.trees.put(tree)
+        return limits
+
+    def _on_the_right(self, tree: Tree, killer: str) -> float:
+        begun = time.monotonic()
+        wrong = tree.run(killer, self.seed)
+        if wrong is not None:
+            msg = f"`{killer}` finds {wrong} in the right tree. Expected nothing. Mend that first."
+            raise SystemExit(msg)
+        return time.monotonic() - begun
+
+    def judged(self, module: Module, mutants: Sequence[Mutant]) -> list[tuple[Mutant, Outcome]]:
+        """What becomes of mutants of one module."""
+        limits = self.limits(module)
+
+        def one(it: Mutant) -> tuple[Mutant, Outcome]:
+            tree = self.trees.get()
+            try:
+                seed = zlib.crc32(f"{self.seed} {it.key}".encode())
+                outcome = tree.judge(module.path, it.source, module.killers, seed, limits)
+            finally:
+                self.trees.put(tree)
+            if outcome.killer is None:
+                print(f"survived: {it.key}", flush=True)  # noqa: T201
+            return it, outcome
+
+        return list(self.pool.map(one, mutants))
+
+
+# --- the record
+
+
+def fresh(seed: int, sample: int | None) -> dict[str, Any]:
+    """A record of nothing yet."""
+    named = {"cosmic-ray": version("cosmic-ray"), **versions()}
+    return {"seed": seed, "sample": sample, "versions": named, "modules": {}}
+
+
+def rows(results: Sequence[tuple[Mutant, Outcome]]) -> list[list[Any]]:
+    """Judged mutants as the record holds them."""
+    return [[*m.key[1:], m.operator, o.killer, o.named, round(o.seconds, 2)] for m, o in results]
+
+
+def publish(record: dict[str, Any], folder: Path) -> None:
+    """Write the record and the report."""
+    write_atomically(folder / "mutants.json", _json(record))
+    write_atomically(folder / "mutants.md", scores.markdown(record, equivalents()))
+
+
+def _json(record: dict[str, Any]) -> str:
+    """JSON with a line for every fact and every mutant."""
+    lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in record.items() if key != "modules"]
+    held = []
+    for path, about in record["modules"].items():
+        judged = ",\n    ".join(json.dumps(row, ensure_ascii=False) for row in about["mutants"])
+        facts = f'"group": {json.dumps(about["group"])}, "places": {about["places"]}'
+        held.append(f'  {json.dumps(path)}: {{{facts}, "mutants": [\n    {judged}\n  ]}}')
+    return "{\n" + ",\n".join(lines) + ',\n"modules": {\n' + ",\n".join(held) + "\n}\n}\n"
+
+
+def run(shop: Workshop, record: dict[str, Any], named: Sequence[Module], folder: Path) -> None:
+    """Judge the named modules afresh."""
+    order = [m.path for m in modules()]
+    for module in named:
+        count, mutants = chosen(module, record["sample"], record["seed"])
+        print(f"{module.path}: {len(mutants)} of {count}", flush=True)  # noqa: T201
+        judged = rows(shop.judged(module, mutants))
+        record["modules"][module.path] = {"group": module.group, "places": count, "mutants": judged}
+        record["modules"] = {path: record["modules"][path] for path in order if path in record["modules"]}
+        publish(record, folder)
+
+
+def again(shop: Workshop, record: dict[str, Any], named: Sequence[Module], folder: Path) -> None:
+    """Judge the survivors of the record that are not known to be equivalent."""
+    left = {one.key for one in scores.unexplained(record, equivalents())}
+    for module in named:
+        mine = [key for key in left if key[0] == module.path]
+        if mine:
+            _, mutants = chosen(module, None, record["seed"])
+            results = rows(shop.judged(module, [m for m in mutants if m.key in left]))
+            now = {tuple(row[:3]): row for row in results}
+            about = record["modules"][module.path]
+            about["mutants"] = [now.get(tuple(row[:3]), row) for row in about["mutants"]]
+            publish(record, folder)
+
+
+def stale(record: dict[str, Any]) -> list[str]:
+    """What is wrong with the list of equivalents."""
+    known = equivalents()
+    listed = {m.path: m for m in modules() if any(e.module == m.path for e in known)}
+    made = {m.key for module in listed.values() for m in chosen(module, None, 0)[1]}
+    missing = [f"no such mutant: {key}" for entry in known for key in entry.excuses if key not in made]
+    return missing + [f"killed: {key}" for key in scores.killed_though_equivalent(record, known)]
+
+
+def arguments() -> argparse.Namespace:
+    """What the command was given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", default=[], metavar="GLOB", help="modules, by path; repeatable")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--sample", type=int, default=SAMPLE, help=f"mutants a module (default: {SAMPLE})")
+    size.add_argument("--all", action="store_true", help="every mutant")
+    parser.add_argument("--again", action="store_true", help="only the survivors of the record")
+    parser.add_argument("--render", action="store_true", help="judge nothing, write the report of the record")
+    parser.add_argument("--resume", action="store_true", help="keep the other modules of the record, and its sample")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--output", type=Path, default=ROOT / "reports", metavar="FOLDER")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Judge and write."""
+    given = arguments()
+    path = given.output / "mutants.json"
+    if given.again or given.render or given.resume:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        seed = secrets.randbits(32) if given.seed is None else given.seed
+        record = fresh(seed, None if given.all else given.sample)
+    if not given.render:
+        print(f"seed {record['seed']}", flush=True)  # noqa: T201
+        with tempfile.TemporaryDirectory() as folder:
+            shop = Workshop(Path(folder), given.jobs, record["seed"])
+            (again if given.again else run)(shop, record, wanted(given.only), given.output)
+    publish(record, given.output)
+    wrong = stale(record)
+    for line in wrong:
+        print(line, file=sys.stderr)  # noqa: T201
+    return 1 if wrong or scores.unexplained(record, equivalents()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
