@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def record(*killers: str | None, places: int = 0) -> dict[str, Any]:
     mutants = [["f", "x = 1", f"x = {k}", "NumberReplacer", killer, "law", 1.0] for k, killer in enumerate(killers)]
     about = {"group": "layers", "places": places or len(killers), "mutants": mutants}
-    return {"seed": 1, "sample": None, "versions": {}, "modules": {"m.py": about}}
+    return {"seed": 1, "versions": {}, "modules": {"m.py": about}}
 
 
 EXCUSE = scores.Equivalent("m.py", "f", "x = 1", ("x = 2",), "It is never read.")

@@ -1,6 +1,7 @@
 """Mutate the core by machine and see what notices: reports/mutants.json and mutants.md.
 
     python tests/mutants/mutants.py [--only 'regcheck/bounds/*'] [--sample N | --all] [--jobs J] [--seed SEED]
+    python tests/mutants/mutants.py --resume …  as the first, keeping the other modules of the record
     python tests/mutants/mutants.py --again     only the survivors of the record, after a change of the tests
     python tests/mutants/mutants.py --render    the report anew, after a change of equivalent.toml
 
@@ -115,10 +116,10 @@ class Workshop:
 # --- the record
 
 
-def fresh(seed: int, sample: int | None) -> dict[str, Any]:
+def fresh(seed: int) -> dict[str, Any]:
     """A record of nothing yet."""
     named = {"cosmic-ray": version("cosmic-ray"), **versions()}
-    return {"seed": seed, "sample": sample, "versions": named, "modules": {}}
+    return {"seed": seed, "versions": named, "modules": {}}
 
 
 def rows(results: Sequence[tuple[Mutant, Outcome]]) -> list[list[Any]]:
@@ -143,11 +144,11 @@ def _json(record: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + ',\n"modules": {\n' + ",\n".join(held) + "\n}\n}\n"
 
 
-def run(shop: Workshop, record: dict[str, Any], named: Sequence[Module], folder: Path) -> None:
-    """Judge the named modules afresh."""
+def run(shop: Workshop, record: dict[str, Any], named: Sequence[Module], sample: int | None, folder: Path) -> None:
+    """Judge the named modules afresh, `sample` mutants of each or all."""
     order = [m.path for m in modules()]
     for module in named:
-        count, mutants = chosen(module, record["sample"], record["seed"])
+        count, mutants = chosen(module, sample, record["seed"])
         print(f"{module.path}: {len(mutants)} of {count}", flush=True)  # noqa: T201
         judged = rows(shop.judged(module, mutants))
         record["modules"][module.path] = {"group": module.group, "places": count, "mutants": judged}
@@ -187,7 +188,7 @@ def arguments() -> argparse.Namespace:
     size.add_argument("--all", action="store_true", help="every mutant")
     parser.add_argument("--again", action="store_true", help="only the survivors of the record")
     parser.add_argument("--render", action="store_true", help="judge nothing, write the report of the record")
-    parser.add_argument("--resume", action="store_true", help="keep the other modules of the record, and its sample")
+    parser.add_argument("--resume", action="store_true", help="keep the other modules of the record, and its seed")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--output", type=Path, default=ROOT / "reports", metavar="FOLDER")
@@ -202,12 +203,15 @@ def main() -> int:
         record = json.loads(path.read_text(encoding="utf-8"))
     else:
         seed = secrets.randbits(32) if given.seed is None else given.seed
-        record = fresh(seed, None if given.all else given.sample)
+        record = fresh(seed)
     if not given.render:
         print(f"seed {record['seed']}", flush=True)  # noqa: T201
         with tempfile.TemporaryDirectory() as folder:
             shop = Workshop(Path(folder), given.jobs, record["seed"])
-            (again if given.again else run)(shop, record, wanted(given.only), given.output)
+            if given.again:
+                again(shop, record, wanted(given.only), given.output)
+            else:
+                run(shop, record, wanted(given.only), None if given.all else given.sample, given.output)
     publish(record, given.output)
     wrong = stale(record)
     for line in wrong:

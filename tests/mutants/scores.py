@@ -123,17 +123,16 @@ def markdown(record: Mapping[str, Any], equivalents: Sequence[Equivalent]) -> st
 
 
 def _head(record: Mapping[str, Any]) -> str:
-    size = f"at most {record['sample']} a module, at random" if record["sample"] else "all"
     seconds = sum(one.seconds for one in everyone(record))
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     return f"""# Mutants
 
-Small changes made to the core by machine, one at a time, and what noticed them. {versions}, seed {record["seed"]}; \
-judged: {size}.
+Small changes made to the core by machine, one at a time, and what noticed them. {versions}, seed {record["seed"]}.
 
 - A mutant is *killed* where a cell does not pass or a test fails; one that never ends is killed too.
 - *Equivalent* are survivors that nothing can kill, each with its reason below; they do not count. The *score* is the \
-share killed of the rest. Where a sample was judged, the interval holds the score of all with 95 % (Wilson).
+share killed of the rest. Where fewer were judged than there are mutants, they are a random sample, and the interval \
+holds the score of all with 95 % (Wilson).
 - What only types see is not mutated, and messages are not.
 - It took {seconds / 60:.0f} minutes of one core, {seconds / max(1, len(everyone(record))):.1f} s a mutant."""
 
