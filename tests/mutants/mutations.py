@@ -1,8 +1,8 @@
 """The mutants of a module: cosmic-ray's operators that are not redundant, and four for numerical code.
 
-Left out: what only types see (annotations, `if TYPE_CHECKING`), what does not compile, and of an operator's many
-replacements those that the others subsume (Offutt et al., "An experimental determination of sufficient mutant
-operators", 1996).
+Left out: what only types see (annotations, `if TYPE_CHECKING`, what a `dataclass` is told), what does not compile, and
+of an operator's many replacements those that the others subsume (Offutt et al., "An experimental determination of
+sufficient mutant operators", 1996).
 """
 
 from __future__ import annotations
@@ -167,6 +167,9 @@ def _for_types(tree: ast.Module) -> Iterator[Position]:
             held = getattr(node, name, None)
             if held is not None:
                 yield _span(held)
+        # Whether a record may be assigned to is the type checker's business.
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dataclass":
+            yield _span(node)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             yield _span(node)
 
@@ -187,10 +190,10 @@ def mutant(module: str, source: str, name: str, occurrence: int) -> Mutant | Non
     if top is None:
         return None
     end = 0
-    while end < min(len(before), len(after)) - top - 1 and before[-1 - end] == after[-1 - end]:
+    while end < min(len(before), len(after)) - top and before[-1 - end] == after[-1 - end]:
         end += 1
-    old, new = (" ".join(s.strip() for s in lines[top : len(lines) - end]) for lines in (before, after))
-    return Mutant(module, function_at(source, top + 1), old, new, name, mutated)
+    old, new = (" ".join(s.strip() for s in lines[top : len(lines) - end]).strip() for lines in (before, after))
+    return Mutant(module, function_at(source, len(before) - end), old, new, name, mutated)
 
 
 def _compiles(source: str) -> bool:

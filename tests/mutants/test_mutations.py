@@ -11,6 +11,7 @@ from cosmic_ray.mutating import mutate_code
 
 SOURCE = '''
 from __future__ import annotations
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 LIMIT: int | None = 3
 
 
+@dataclass(frozen=True)
 class Layer:
     def widest(self, x: int | None = None) -> int | str:
         """1 + 1."""
@@ -51,11 +53,12 @@ def test_values_and_statements_are_changed_and_what_only_types_see_is_not() -> N
         ("Layer.widest", "x -= 1", "x -= 0"),
         ("Layer.widest", "x -= 1", "pass"),
         ("Layer.widest", "return max(", "return min("),
+        ("Layer", "@dataclass(frozen=True)", ""),
     }
 
 
 def test_a_mutant_is_known_by_what_changes_not_by_where_it_stands() -> None:
-    moved = SOURCE.replace("class Layer", "OTHER = True\n\n\nclass Layer")
+    moved = SOURCE.replace("@dataclass", "OTHER = True\n\n\n@dataclass")
     assert {m.key for m in mutants(SOURCE)} < {m.key for m in mutants(moved)}
 
 
