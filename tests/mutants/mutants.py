@@ -7,13 +7,14 @@
 
 Every module of `modules.toml` is mutated in a copy of the tree, one mutant at a time, and judged by what is listed
 there, in that order, until something notices. First all of it must pass on the right module, and must notice one that
-cannot be imported. What was judged is written after every module. Survivors that nothing can kill stand in
+cannot be imported. What was judged is written after every mutant. Survivors that nothing can kill stand in
 `equivalent.toml`; an entry that names no mutant, or one that was killed, is an error. Ends with 1 if one is left.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fnmatch
 import json
 import queue
@@ -37,7 +38,7 @@ from regcheck.files import write_atomically
 from regcheck.loading import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 SAMPLE = 40
 BROKEN = "raise ImportError\n"
@@ -54,10 +55,9 @@ def chosen(module: Module, sample: int | None, seed: int) -> tuple[int, list[Mut
     # Two operators may make the same program.
     made = (mutant(module.path, source, *place) for place in places(source))
     different = list({m.source: m for m in made if m is not None}.values())
-    if sample is None or sample >= len(different):
-        return len(different), different
-    picked = random.Random(f"{seed} {module.path}").sample(range(len(different)), sample)  # noqa: S311
-    return len(different), [different[k] for k in sorted(picked)]
+    # In an order at random, so that those judged until the time is up are a random sample.
+    wanted = len(different) if sample is None else min(sample, len(different))
+    return len(different), random.Random(f"{seed} {module.path}").sample(different, wanted)  # noqa: S311
 
 
 class Workshop:
@@ -73,44 +73,46 @@ class Workshop:
 
     def limits(self, module: Module) -> list[float]:
         """Seconds for each killer; the right module must pass all of them, and one that breaks none of them."""
-        tree, limits = self.trees.get(), []
-        try:
-            for killer in module.killers:
-                if killer not in self.took:
-                    self.took[killer] = self._on_the_right(tree, killer)
-                limits.append(max(LEAST, TIMES * self.took[killer]))
-                blind = tree.judge(module.path, BROKEN, [killer], self.seed, limits[-1:])
-                if blind.killer is None:
-                    msg = f"`{killer}` never imports {module.path}. Expected a killer of it. Name another."
+        return list(self.pool.map(lambda killer: self._limit(module, killer), module.killers))
+
+    def _limit(self, module: Module, killer: str) -> float:
+        with self._tree() as tree:
+            if killer not in self.took:
+                begun = time.monotonic()
+                wrong = tree.run(killer, self.seed)
+                if wrong is not None:
+                    msg = f"`{killer}` finds {wrong} in the right tree. Expected nothing. Mend that first."
                     raise SystemExit(msg)
-        finally:
-            self.trees.put(tree)
-        return limits
+                self.took[killer] = time.monotonic() - begun
+            limit = max(LEAST, TIMES * self.took[killer])
+            if tree.judge(module.path, BROKEN, [killer], self.seed, [limit]).killer is None:
+                msg = f"`{killer}` never imports {module.path}. Expected a killer of it. Name another."
+                raise SystemExit(msg)
+        return limit
 
-    def _on_the_right(self, tree: Tree, killer: str) -> float:
-        begun = time.monotonic()
-        wrong = tree.run(killer, self.seed)
-        if wrong is not None:
-            msg = f"`{killer}` finds {wrong} in the right tree. Expected nothing. Mend that first."
-            raise SystemExit(msg)
-        return time.monotonic() - begun
-
-    def judged(self, module: Module, mutants: Sequence[Mutant]) -> list[tuple[Mutant, Outcome]]:
-        """What becomes of mutants of one module."""
+    def judged(self, module: Module, mutants: Sequence[Mutant], minutes: float) -> Iterator[tuple[Mutant, Outcome]]:
+        """What becomes of mutants of one module, as far as the minutes go."""
         limits = self.limits(module)
+        deadline = time.monotonic() + 60 * minutes
 
-        def one(it: Mutant) -> tuple[Mutant, Outcome]:
-            tree = self.trees.get()
-            try:
+        def one(it: Mutant) -> tuple[Mutant, Outcome] | None:
+            if time.monotonic() > deadline:
+                return None
+            with self._tree() as tree:
                 seed = zlib.crc32(f"{self.seed} {it.key}".encode())
                 outcome = tree.judge(module.path, it.source, module.killers, seed, limits)
-            finally:
-                self.trees.put(tree)
-            if outcome.killer is None:
-                print(f"survived: {it.key}", flush=True)  # noqa: T201
+            print(f"{outcome.killer or 'survived'}: {it.key}", flush=True)  # noqa: T201
             return it, outcome
 
-        return list(self.pool.map(one, mutants))
+        return (found for found in self.pool.map(one, mutants) if found is not None)
+
+    @contextlib.contextmanager
+    def _tree(self) -> Iterator[Tree]:
+        tree = self.trees.get()
+        try:
+            yield tree
+        finally:
+            self.trees.put(tree)
 
 
 # --- the record
@@ -122,9 +124,9 @@ def fresh(seed: int) -> dict[str, Any]:
     return {"seed": seed, "versions": named, "modules": {}}
 
 
-def rows(results: Sequence[tuple[Mutant, Outcome]]) -> list[list[Any]]:
-    """Judged mutants as the record holds them."""
-    return [[*m.key[1:], m.operator, o.killer, o.named, round(o.seconds, 2)] for m, o in results]
+def row(it: Mutant, outcome: Outcome) -> list[Any]:
+    """A judged mutant as the record holds it."""
+    return [*it.key[1:], it.operator, outcome.killer, outcome.named, round(outcome.seconds, 2)]
 
 
 def publish(record: dict[str, Any], folder: Path) -> None:
@@ -144,30 +146,33 @@ def _json(record: dict[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + ',\n"modules": {\n' + ",\n".join(held) + "\n}\n}\n"
 
 
-def run(shop: Workshop, record: dict[str, Any], named: Sequence[Module], sample: int | None, folder: Path) -> None:
+def run(
+    shop: Workshop, record: dict[str, Any], named: Sequence[Module], sample: int | None, given: argparse.Namespace
+) -> None:
     """Judge the named modules afresh, `sample` mutants of each or all."""
     order = [m.path for m in modules()]
     for module in named:
         count, mutants = chosen(module, sample, record["seed"])
         print(f"{module.path}: {len(mutants)} of {count}", flush=True)  # noqa: T201
-        judged = rows(shop.judged(module, mutants))
-        record["modules"][module.path] = {"group": module.group, "places": count, "mutants": judged}
-        record["modules"] = {path: record["modules"][path] for path in order if path in record["modules"]}
-        publish(record, folder)
+        about: dict[str, Any] = {"group": module.group, "places": count, "mutants": []}
+        for result in shop.judged(module, mutants, given.minutes):
+            about["mutants"].append(row(*result))
+            record["modules"][module.path] = about
+            record["modules"] = {path: record["modules"][path] for path in order if path in record["modules"]}
+            publish(record, given.output)
 
 
-def again(shop: Workshop, record: dict[str, Any], named: Sequence[Module], folder: Path) -> None:
+def again(shop: Workshop, record: dict[str, Any], named: Sequence[Module], given: argparse.Namespace) -> None:
     """Judge the survivors of the record that are not known to be equivalent."""
     left = {one.key for one in scores.unexplained(record, equivalents())}
     for module in named:
-        mine = [key for key in left if key[0] == module.path]
-        if mine:
+        if any(key[0] == module.path for key in left):
             _, mutants = chosen(module, None, record["seed"])
-            results = rows(shop.judged(module, [m for m in mutants if m.key in left]))
-            now = {tuple(row[:3]): row for row in results}
             about = record["modules"][module.path]
-            about["mutants"] = [now.get(tuple(row[:3]), row) for row in about["mutants"]]
-            publish(record, folder)
+            for result in shop.judged(module, [m for m in mutants if m.key in left], given.minutes):
+                now = row(*result)
+                about["mutants"] = [now if old[:3] == now[:3] else old for old in about["mutants"]]
+                publish(record, given.output)
 
 
 def stale(record: dict[str, Any]) -> list[str]:
@@ -189,6 +194,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="only the survivors of the record")
     parser.add_argument("--render", action="store_true", help="judge nothing, write the report of the record")
     parser.add_argument("--resume", action="store_true", help="keep the other modules of the record, and its seed")
+    parser.add_argument("--minutes", type=float, default=600.0, help="for one module; what is judged by then counts")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--output", type=Path, default=ROOT / "reports", metavar="FOLDER")
@@ -209,9 +215,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             shop = Workshop(Path(folder), given.jobs, record["seed"])
             if given.again:
-                again(shop, record, wanted(given.only), given.output)
+                again(shop, record, wanted(given.only), given)
             else:
-                run(shop, record, wanted(given.only), None if given.all else given.sample, given.output)
+                run(shop, record, wanted(given.only), None if given.all else given.sample, given)
     publish(record, given.output)
     wrong = stale(record)
     for line in wrong:
