@@ -52,6 +52,10 @@ def test_a_law_that_holds_shows_its_peak_and_counts_the_cases() -> None:
     assert found == Outcome(peak=1.0, cases=CASE.count())
 
 
+def test_an_outcome_is_of_nothing_until_more_is_said() -> None:
+    assert Outcome() == Outcome(None, None, None, 0.0, 0, 0, False, frozenset())  # noqa: FBT003
+
+
 def test_one_piece_of_evidence_is_enough() -> None:
     assert seen(lambda layers, case: errors(0.5)).peak == 0.5
 

@@ -61,6 +61,11 @@ def test_what_is_no_float_is_shown_as_it_is() -> None:
     assert (text(3), text(np.str_("shape (2,)"))) == ("3", "shape (2,)")
 
 
+def test_an_axis_without_a_name_is_an_error_where_others_have_one() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        worst(evidence([1.0, 2.0], dims=TWO))
+
+
 # --- within
 
 
@@ -136,6 +141,8 @@ def test_a_truth_has_the_error_zero_and_anything_else_infinity() -> None:
     found = holds(np.array([True, False]), "zeros", np.array([0.0, 3.0]), what="dropped")
     assert found.error.tolist() == [0.0, np.inf]
     assert worst(found) == Violation(np.inf, "zeros", text(3.0), "dropped[1]")
+    narrow = np.float16(0.1)
+    assert worst(holds(False, narrow, narrow)).observed == text(narrow) != text(float(narrow))  # noqa: FBT003
 
 
 # --- a property

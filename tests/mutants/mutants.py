@@ -50,14 +50,22 @@ def wanted(globs: Sequence[str]) -> list[Module]:
 
 
 def chosen(module: Module, sample: int | None, seed: int) -> tuple[int, list[Mutant]]:
-    """How many mutants a module has, and those to judge: all, or `sample` of them at random."""
+    """How many mutants a module has, and those to judge: all, or `sample` of them.
+
+    In an order at random, so that those judged until the time is up are a random sample. Of a sample alone the others
+    are not made: those few of them that do not compile, or are one another, count too.
+    """
     source = module.source
-    # Two operators may make the same program.
-    made = (mutant(module.path, source, *place) for place in places(source))
-    different = list({m.source: m for m in made if m is not None}.values())
-    # In an order at random, so that those judged until the time is up are a random sample.
-    wanted = len(different) if sample is None else min(sample, len(different))
-    return len(different), random.Random(f"{seed} {module.path}").sample(different, wanted)  # noqa: S311
+    order = places(source)
+    random.Random(f"{seed} {module.path}").shuffle(order)  # noqa: S311
+    different: dict[str, Mutant] = {}
+    for place in order:
+        if len(different) == sample:
+            return len(order), list(different.values())
+        made = mutant(module.path, source, *place)
+        if made is not None:
+            different.setdefault(made.source, made)
+    return len(different), list(different.values())
 
 
 class Workshop:

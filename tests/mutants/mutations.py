@@ -156,9 +156,18 @@ def places(source: str) -> list[tuple[str, int]]:
     hidden, nodes = list(_for_types(ast.parse(source))), list(ast_nodes(get_ast(source)))
     found = []
     for name, operator in operators().items():
-        spots = [spot for node in nodes for spot in operator.mutation_positions(node)]
-        found += [(name, k) for k, (start, _) in enumerate(spots) if not any(a <= start < b for a, b in hidden)]
+        spots = [(node, start) for node in nodes for start, _ in operator.mutation_positions(node)]
+        found += [
+            (name, k)
+            for k, (node, start) in enumerate(spots)
+            if _holds_values(node) and not any(a <= start < b for a, b in hidden)
+        ]
     return found
+
+
+def _holds_values(node: Any) -> bool:
+    """Whether a node is no mark among parameters: the lone * and the stars of *args and **kwargs."""
+    return node.type != "operator" or getattr(node.parent, "type", "") not in {"parameters", "param", "argument"}
 
 
 def _for_types(tree: ast.Module) -> Iterator[Position]:

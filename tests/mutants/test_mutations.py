@@ -66,3 +66,8 @@ def test_what_does_not_compile_is_no_mutant() -> None:
     assert mutants("for x in y:\n    break\n") != []
     assert mutants("@property\ndef f(): pass\n") != []
     assert all(compile(m.source, "m", "exec") for m in mutants(SOURCE))
+
+
+def test_the_stars_of_parameters_are_no_products() -> None:
+    marked = "def f(*, x): pass\n\n\ndef g(**kwargs): f(**kwargs)\n"
+    assert {m.mutated for m in mutants(marked)} == {"def g(**kwargs): pass"}
