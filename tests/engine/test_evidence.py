@@ -188,6 +188,11 @@ def test_what_is_not_said_is_left_open() -> None:
     assert (found.revision, found.examples, len(found.strata(Plan("l1", "float64")))) == (1, None, 2)
 
 
+def test_a_property_that_is_built_by_hand_has_the_same_defaults() -> None:
+    made, about = declared("l1.made-up"), ("id", "family", "level", "kind", "statements", "title", "formula", "source")
+    assert Property(**{name: getattr(made, name) for name in (*about, "law", "cases")}) == made
+
+
 def test_a_law_is_of_its_family_alone_and_a_common_one_of_those_named_or_all() -> None:
     assert [declared("l1.made-up").applies_to(f) for f in ("l1", "l2", "common")] == [True, False, False]
     assert [declared("common.made-up").applies_to(f) for f in ("l1", "l2")] == [True, True]
