@@ -83,3 +83,7 @@ def test_every_excuse_is_for_a_line_that_is_there_and_has_a_reason() -> None:
         assert known.line in text, known
         assert known.reason
         assert len(set(known.mutants)) == len(known.mutants) > 0
+
+
+def test_a_module_that_was_not_judged_is_named() -> None:
+    assert "Not judged: `n.py`." in scores.markdown(record("tests a.py"), [], ["m.py", "n.py"])

@@ -140,7 +140,7 @@ def row(it: Mutant, outcome: Outcome) -> list[Any]:
 def publish(record: dict[str, Any], folder: Path) -> None:
     """Write the record and the report."""
     write_atomically(folder / "mutants.json", _json(record))
-    write_atomically(folder / "mutants.md", scores.markdown(record, equivalents()))
+    write_atomically(folder / "mutants.md", scores.markdown(record, equivalents(), [m.path for m in modules()]))
 
 
 def _json(record: dict[str, Any]) -> str:

@@ -116,13 +116,19 @@ def killed_though_equivalent(record: Mapping[str, Any], equivalents: Sequence[Eq
 # --- Markdown
 
 
-def markdown(record: Mapping[str, Any], equivalents: Sequence[Equivalent]) -> str:
-    """The report."""
-    parts = [_head(record), _groups(record, equivalents), _modules(record, equivalents), _killers(record)]
+def markdown(record: Mapping[str, Any], equivalents: Sequence[Equivalent], listed: Sequence[str] = ()) -> str:
+    """The report; `listed` are the modules that might have been mutated."""
+    parts = [
+        _head(record, [module for module in listed if module not in record["modules"]]),
+        _groups(record, equivalents),
+        _modules(record, equivalents),
+        _killers(record),
+    ]
     return "\n\n".join([*parts, _survivors(record, equivalents), _equivalents(equivalents)]) + "\n"
 
 
-def _head(record: Mapping[str, Any]) -> str:
+def _head(record: Mapping[str, Any], missing: Sequence[str]) -> str:
+    left_out = f"\n- Not judged: {', '.join(f'`{module}`' for module in missing)}." if missing else ""
     seconds = sum(one.seconds for one in everyone(record))
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     return f"""# Mutants
@@ -134,7 +140,7 @@ Small changes made to the core by machine, one at a time, and what noticed them.
 share killed of the rest. Where fewer were judged than there are mutants, they are a random sample, and the interval \
 holds the score of all with 95 % (Wilson).
 - What only types see is not mutated, and messages are not.
-- It took {seconds / 60:.0f} minutes of one core, {seconds / max(1, len(everyone(record))):.1f} s a mutant."""
+- It took {seconds / 60:.0f} minutes, one mutant after the other, {seconds / len(everyone(record)):.1f} s each.{left_out}"""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
