@@ -237,6 +237,7 @@ def test_what_a_minimiser_may_miss() -> None:
         for j in range(3):
             size = math.fsum(abs(a[i, k, j] * b[i, k]) for k in range(4))
             same(blur[i, j], 8 * unit * (size + L1))
+    same(bounds.minimiser_excess(1e-16, a[0], b[0]), excess[0])
     assert pytest.approx(2.0**-26.5, rel=CLOSE, abs=0) == bounds.TOLERANCE
 
 

@@ -140,7 +140,7 @@ Small changes made to the core by machine, one at a time, and what noticed them.
 share killed of the rest. Where fewer were judged than there are mutants, they are a random sample, and the interval \
 holds the score of all with 95 % (Wilson).
 - What only types see is not mutated, and messages are not.
-- It took {seconds / 60:.0f} minutes, one mutant after the other, {seconds / len(everyone(record)):.1f} s each.{left_out}"""
+- It took {seconds / 60:.0f} minutes one by one, {seconds / len(everyone(record)):.1f} s each.{left_out}"""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
