@@ -111,7 +111,6 @@ def shift_bound(want: Expected, dy: Array) -> Array:
     revision=2,
     formula="Σ dx = 0 and Σ dx·ẑ = Σ(g·ẑ)·ε/(σ² + ε)^(3/2) of each sample, g = dy·γ",
     source=SOURCE,
-    revision=2,
 )
 @defined
 def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:
