@@ -56,7 +56,19 @@ def absolute(n: int, a: float, z: float, s: float, off: float) -> float:
 
 def limit(x: np.ndarray, s: float) -> float:
     n, peak = len(x), max(abs(v) for v in x.tolist())
-    return math.sqrt(n) * (1 + (n / 2 + 8) * U + UO) + 4 * U * peak * s + ETA * (n + 8) * s + ETAO
+    _, var, _, _, size = group(x)
+    if 0 < math.sqrt(var) <= max(math.sqrt(2) * U * peak, math.sqrt(12 * (n + 2) * U) * n * U * size):
+        return math.inf
+    once = U * n * size * s + 4 * U * peak * s
+    return math.sqrt(n) * (1 + (n / 2 + 8) * U + UO) + once + ETA * (n + 8) * s + ETAO
+
+
+@pytest.mark.parametrize("apart", [0.01, 0.06, 1.0])
+def test_the_limit_claims_nothing_where_a_right_variance_may_be_lost(apart: float) -> None:
+    x = np.array([[2.0, 2.0 + apart, 2.0]])
+    found = bounds.standard(normalise(x, (1,), EPS), AR).limit[0]
+    same(found, limit(x[0], group(x[0])[2]))
+    assert np.isinf(found).all() == (apart < 1)
 
 
 def test_a_value_standardised_by_its_own_group() -> None:
@@ -142,15 +154,17 @@ def test_the_gradient_of_the_input() -> None:
             dx = s * (gs[j] - m1 - z[j] * m2)
             lost = dm1 + (abs(z[j]) + b[i, j]) * dm2 + 2 * abs(m2) * b[i, j]
             lost += (4 * U + off[i, 0]) * (abs(gs[j]) + abs(m1) + abs(z[j] * m2))
-            tiny = ETA * (9 * s + 4 + 4 * (abs(x[i, j]) + size)) + ETAO + ETA * abs(z[j]) / s * moved
+            tiny = ETA * (9 * s + 4 + 4 * (abs(x[i, j]) + size)) + ETAO + 2 * ETA * abs(z[j]) / s * moved
             expected.append(s * lost + UO * abs(dx) + tiny)
         same(found[i], expected)
 
 
 def test_the_gradient_of_the_input_of_recorded_statistics() -> None:
-    dx, off = numbers(5), RNG.uniform(0.1, 0.2, 5)
-    found = bounds.recorded_gradient(Standard(off, off, off, off > 0, off), dx, AR)
-    same(found, [abs(dx[i]) * (off[i] + 3 * U + UO) + 3 * ETA + ETAO for i in range(5)])
+    x, dx, off = numbers(1, 5), numbers(5), RNG.uniform(0.1, 0.2, 5)
+    norm = normalise(x, (1,), EPS)
+    found = bounds.recorded_gradient(norm, Standard(off, off, off, off > 0, off), dx, AR)[0]
+    s = group(x[0])[2]
+    same(found, [abs(dx[i]) * (off[i] + 3 * U + UO) + (3 + s) * ETA + ETAO for i in range(5)])
 
 
 def test_the_gradients_of_scale_and_shift_are_bounded_by_sums_over_the_other_axes() -> None:
