@@ -27,6 +27,7 @@ from regcheck.bounds.normalised import (
     standard_recorded,
 )
 from regcheck.bounds.penalties import penalty_argument, penalty_gradient, penalty_prox, penalty_value
+from regcheck.bounds.priors import log_density
 from regcheck.bounds.roundoff import Arithmetic, arithmetic, declared_arithmetic
 from regcheck.bounds.running import running_mean, running_variance
 
@@ -43,6 +44,7 @@ __all__ = [
     "correlation_blur",
     "declared_arithmetic",
     "input_gradient",
+    "log_density",
     "minimiser_distance",
     "minimiser_excess",
     "penalty_argument",

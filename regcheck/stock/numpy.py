@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 from regcheck.implementation import implements
 
 if TYPE_CHECKING:
-    from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
+    from regcheck.families import (
+        BatchNormConfig,
+        DropoutConfig,
+        LayerNormConfig,
+        MinimiserConfig,
+        PenaltyConfig,
+        PriorConfig,
+    )
     from regcheck.numpy_layers.batch_norm import BatchNorm
     from regcheck.numpy_layers.dropout import Dropout
     from regcheck.numpy_layers.layer_norm import LayerNorm
     from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent
     from regcheck.numpy_layers.penalties import ElasticNet
+    from regcheck.numpy_layers.priors import Gaussian, Laplace
 
 _NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
 _SOLVER = {"tolerance": 1e-10}
@@ -80,3 +88,19 @@ def coordinate_descent(config: MinimiserConfig) -> CoordinateDescent:
     from regcheck.numpy_layers.minimiser import CoordinateDescent  # noqa: PLC0415
 
     return CoordinateDescent(l1=config.l1, l2=config.l2)
+
+
+@implements("laplace_prior", framework="numpy", name="numpy.laplace")
+def laplace(config: PriorConfig) -> Laplace:
+    """exp(−|w|/b)/(2b)."""
+    from regcheck.numpy_layers.priors import Laplace  # noqa: PLC0415
+
+    return Laplace(config.scale)
+
+
+@implements("gaussian_prior", framework="numpy", name="numpy.gaussian")
+def gaussian(config: PriorConfig) -> Gaussian:
+    """exp(−w²/(2σ²))/(σ√(2π))."""
+    from regcheck.numpy_layers.priors import Gaussian  # noqa: PLC0415
+
+    return Gaussian(config.scale)

@@ -14,9 +14,17 @@ if TYPE_CHECKING:
 
     import numpy as np
     from torch import Tensor, nn
+    from torch.distributions import Laplace, Normal
     from torch.nn import Module
 
-    from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
+    from regcheck.families import (
+        BatchNormConfig,
+        DropoutConfig,
+        LayerNormConfig,
+        MinimiserConfig,
+        PenaltyConfig,
+        PriorConfig,
+    )
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -26,6 +34,8 @@ STOCK_CLASSES = {
     "torch.nn:BatchNorm2d": "batch_norm_2d",
     "torch.nn:BatchNorm3d": "batch_norm_3d",
     "torch.nn:Dropout": "dropout",
+    "torch.distributions:Laplace": "laplace_prior",
+    "torch.distributions:Normal": "gaussian_prior",
 }
 
 # functional._verify_batch_size: "Expected more than 1 value per channel when training, got input size …". The running
@@ -202,3 +212,28 @@ _UNSOLVED = (
 def sgd(config: MinimiserConfig) -> Subgradient:
     """torch.optim.SGD with a subgradient."""
     return Subgradient(config.l1, config.l2)
+
+
+@implements("laplace_prior", name="torch.Laplace", framework="torch")
+def laplace_prior(config: PriorConfig) -> Laplace:
+    """torch.distributions.Laplace around 0."""
+    import torch  # noqa: PLC0415
+
+    return torch.distributions.Laplace(0.0, config.scale)
+
+
+# torch/distributions/normal.py: `-((value - self.loc) ** 2) / (2 * var)`, in the dtype of value.
+_SQUARED_FIRST = Deviation("w is squared before it meets σ, in half precision: beyond 255 it is ∞", strata=("float16",))
+
+
+@implements(
+    "gaussian_prior",
+    name="torch.Normal",
+    framework="torch",
+    deviations={"gaussian_prior.matches-definition": _SQUARED_FIRST},
+)
+def gaussian_prior(config: PriorConfig) -> Normal:
+    """torch.distributions.Normal around 0."""
+    import torch  # noqa: PLC0415
+
+    return torch.distributions.Normal(0.0, config.scale)

@@ -9,7 +9,17 @@ from regcheck import registry
 from regcheck.judge import CellJudge, Settings
 
 LAWS = registry.catalogue().properties
-FAMILIES = ("l1", "l2", "elastic_net", "minimiser", "dropout", "batch_norm", "layer_norm")
+FAMILIES = (
+    "l1",
+    "l2",
+    "elastic_net",
+    "minimiser",
+    "laplace_prior",
+    "gaussian_prior",
+    "dropout",
+    "batch_norm",
+    "layer_norm",
+)
 # What NaN does not break, and why.
 REPEATED = "a call repeated gives what it gave, NaN too"
 NO_NUMBERS = "looks at no number that the layer gives"
@@ -35,6 +45,8 @@ HOLDS = {
 HOLDS_FOR = {
     ("dropout", "common.empty-batch"): NO_NUMBERS,
     ("layer_norm", "common.empty-batch"): NO_NUMBERS,
+    ("laplace_prior", "common.empty-batch"): NO_NUMBERS,
+    ("gaussian_prior", "common.empty-batch"): NO_NUMBERS,
     ("dropout", "common.forward-changes-no-parameter"): "",
 }
 
@@ -73,6 +85,9 @@ class Nothing:
 
     def minimise(self, a, b):
         return np.full(a.shape[1], np.nan, a.dtype)
+
+    def log_density(self, w):
+        return np.full_like(w, np.nan)
 
 
 PAIRS = [(family, law) for family in FAMILIES for law in LAWS.values() if law.applies_to(family)]
