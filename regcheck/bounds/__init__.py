@@ -30,6 +30,7 @@ from regcheck.bounds.penalties import penalty_argument, penalty_gradient, penalt
 from regcheck.bounds.priors import log_density
 from regcheck.bounds.roundoff import Arithmetic, arithmetic, declared_arithmetic
 from regcheck.bounds.running import running_mean, running_variance
+from regcheck.bounds.weight_decay import decay_step
 
 __all__ = [
     "FOLDED",
@@ -42,6 +43,7 @@ __all__ = [
     "arithmetic",
     "coordinate_step",
     "correlation_blur",
+    "decay_step",
     "declared_arithmetic",
     "input_gradient",
     "log_density",

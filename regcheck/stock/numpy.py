@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         MinimiserConfig,
         PenaltyConfig,
         PriorConfig,
+        WeightDecayConfig,
     )
     from regcheck.numpy_layers.batch_norm import BatchNorm
     from regcheck.numpy_layers.dropout import Dropout
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent
     from regcheck.numpy_layers.penalties import ElasticNet
     from regcheck.numpy_layers.priors import Gaussian, Laplace
+    from regcheck.numpy_layers.weight_decay import SGD, AdamW
 
 _NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
 _SOLVER = {"tolerance": 1e-10}
@@ -104,3 +106,27 @@ def gaussian(config: PriorConfig) -> Gaussian:
     from regcheck.numpy_layers.priors import Gaussian  # noqa: PLC0415
 
     return Gaussian(config.scale)
+
+
+@implements("weight_decay", framework="numpy", name="numpy.sgd")
+def sgd(config: WeightDecayConfig) -> SGD:
+    """Gradient descent."""
+    from regcheck.numpy_layers.weight_decay import SGD  # noqa: PLC0415
+
+    return SGD(config.learning_rate, config.decay)
+
+
+@implements("weight_decay", framework="numpy", name="numpy.sgd.momentum")
+def sgd_momentum(config: WeightDecayConfig) -> SGD:
+    """Gradient descent with momentum, in which no decay takes part."""
+    from regcheck.numpy_layers.weight_decay import SGD  # noqa: PLC0415
+
+    return SGD(config.learning_rate, config.decay, momentum=0.9)
+
+
+@implements("weight_decay", framework="numpy", name="numpy.adamw", declares={"optimiser": "adaptive"})
+def adamw(config: WeightDecayConfig) -> AdamW:
+    """AdamW."""
+    from regcheck.numpy_layers.weight_decay import AdamW  # noqa: PLC0415
+
+    return AdamW(config.learning_rate, config.decay)

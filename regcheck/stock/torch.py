@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.distributions import Laplace, Normal
     from torch.nn import Module
+    from torch.optim import Optimizer
 
     from regcheck.families import (
         BatchNormConfig,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         MinimiserConfig,
         PenaltyConfig,
         PriorConfig,
+        WeightDecayConfig,
     )
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -34,6 +36,9 @@ STOCK_CLASSES = {
     "torch.nn:BatchNorm2d": "batch_norm_2d",
     "torch.nn:BatchNorm3d": "batch_norm_3d",
     "torch.nn:Dropout": "dropout",
+    "torch.optim:SGD": "sgd_decay",
+    "torch.optim:Adam": "adam",
+    "torch.optim:AdamW": "adamw",
     "torch.distributions:Laplace": "laplace_prior",
     "torch.distributions:Normal": "gaussian_prior",
 }
@@ -237,3 +242,49 @@ def gaussian_prior(config: PriorConfig) -> Normal:
     import torch  # noqa: PLC0415
 
     return torch.distributions.Normal(0.0, config.scale)
+
+
+@implements("weight_decay", name="torch.optim.SGD", framework="torch", declares={"decay": "coupled"})
+def sgd_decay(config: WeightDecayConfig) -> Callable[..., Optimizer]:
+    """torch.optim.SGD; "weight_decay: weight decay (L2 penalty)", `grad.add(param, alpha=weight_decay)`."""
+    import torch  # noqa: PLC0415
+
+    return lambda params: torch.optim.SGD(params, lr=config.learning_rate, weight_decay=config.decay)
+
+
+@implements("weight_decay", name="torch.optim.SGD.momentum", framework="torch", declares={"decay": "coupled"})
+def sgd_momentum(config: WeightDecayConfig) -> Callable[..., Optimizer]:
+    """torch.optim.SGD with momentum, which accumulates decayed gradients."""
+    import torch  # noqa: PLC0415
+
+    return lambda params: torch.optim.SGD(params, lr=config.learning_rate, weight_decay=config.decay, momentum=0.9)
+
+
+# torch/optim/adam.py: `denom = (exp_avg_sq.sqrt() / bias_correction2_sqrt).add_(eps)`, in the parameter's dtype. In
+# half eps=1e-8 is 0, and so are small squares: a step divides by 0, and without a gradient it is NaN (seen). So these
+# two are no layers for half precision.
+_WIDE = ("float32", "float64")
+
+
+@implements(
+    "weight_decay",
+    name="torch.optim.Adam",
+    framework="torch",
+    declares={"decay": "coupled", "optimiser": "adaptive"},
+    dtypes=_WIDE,
+)
+def adam(config: WeightDecayConfig) -> Callable[..., Optimizer]:
+    """torch.optim.Adam; "weight_decay: weight decay (L2 penalty)", which the gradient's averages take in."""
+    import torch  # noqa: PLC0415
+
+    return lambda params: torch.optim.Adam(params, lr=config.learning_rate, weight_decay=config.decay)
+
+
+@implements(
+    "weight_decay", name="torch.optim.AdamW", framework="torch", declares={"optimiser": "adaptive"}, dtypes=_WIDE
+)
+def adamw(config: WeightDecayConfig) -> Callable[..., Optimizer]:
+    """torch.optim.AdamW; "weight decay does not accumulate in the momentum nor variance"."""
+    import torch  # noqa: PLC0415
+
+    return lambda params: torch.optim.AdamW(params, lr=config.learning_rate, weight_decay=config.decay)

@@ -22,6 +22,7 @@ from regcheck.numpy_layers.layer_norm import LayerNorm
 from regcheck.numpy_layers.minimiser import FISTA
 from regcheck.numpy_layers.penalties import ElasticNet
 from regcheck.numpy_layers.priors import Gaussian, Laplace
+from regcheck.numpy_layers.weight_decay import AdamW
 from regcheck.processes import Server
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ RIGHT = {
     "l2": lambda config: ElasticNet(l2=config.l2),
     "elastic_net": penalty,
     "minimiser": fista,
+    "weight_decay": lambda config: AdamW(config.learning_rate, config.decay),
     "laplace_prior": lambda config: Laplace(config.scale),
     "gaussian_prior": lambda config: Gaussian(config.scale),
 }
@@ -413,6 +415,7 @@ LOUD = """
 import regcheck
 from regcheck.numpy_layers.penalties import ElasticNet
 from regcheck.numpy_layers.priors import Gaussian, Laplace
+from regcheck.numpy_layers.weight_decay import AdamW
 
 class Loud(ElasticNet):
     def value(self, w):

@@ -14,6 +14,7 @@ FAMILIES = (
     "l2",
     "elastic_net",
     "minimiser",
+    "weight_decay",
     "laplace_prior",
     "gaussian_prior",
     "dropout",
@@ -45,6 +46,7 @@ HOLDS = {
 HOLDS_FOR = {
     ("dropout", "common.empty-batch"): NO_NUMBERS,
     ("layer_norm", "common.empty-batch"): NO_NUMBERS,
+    ("weight_decay", "common.empty-batch"): NO_NUMBERS,
     ("laplace_prior", "common.empty-batch"): NO_NUMBERS,
     ("gaussian_prior", "common.empty-batch"): NO_NUMBERS,
     ("dropout", "common.forward-changes-no-parameter"): "",
@@ -85,6 +87,9 @@ class Nothing:
 
     def minimise(self, a, b):
         return np.full(a.shape[1], np.nan, a.dtype)
+
+    def step(self, w, gradient):
+        return np.full_like(w, np.nan)
 
     def log_density(self, w):
         return np.full_like(w, np.nan)
