@@ -35,6 +35,8 @@ PROX_STEP = 0.5
 REPEATS = 7  # so that what changes every second time, by chance, is seen again when it must recur
 DIFFERENTIABLE = tuple(name for name, family in FAMILIES.items() if family.method in {"forward", "value"})
 FORWARD = tuple(name for name, family in FAMILIES.items() if family.method == "forward")
+# An optimiser remembers gradients on purpose: the same step again is another step.
+FORGETTING = tuple(name for name, family in FAMILIES.items() if family.method != "step")
 
 
 class Call(NamedTuple):
@@ -162,6 +164,7 @@ def _seeded_anew(case: Case) -> Case:
     kind="exact",
     statements=["8.3"],
     formula="f(x) = f(x), bit by bit, in inference",
+    families=FORGETTING,
 )
 def inference_deterministic(layers: Layers, case: Case) -> list[Evidence]:
     """Inference calls on the same data give the same bits."""
@@ -181,6 +184,7 @@ def inference_deterministic(layers: Layers, case: Case) -> list[Evidence]:
     level="lifecycle",
     kind="exact",
     formula="f(x), f(x′), f(x) each as on a fresh layer; earlier results stay",
+    families=FORGETTING,
     examples=4,
 )
 def calls_do_not_leak(layers: Layers, case: Case) -> list[Evidence]:

@@ -9,7 +9,7 @@ import numpy as np
 from regcheck import Evidence, prop, same_bits, within
 from regcheck.cases import common as cases
 from regcheck.families import FAMILIES
-from regcheck_properties.common_calls import exercise, prepare, prepared, results, undefined
+from regcheck_properties.common_calls import FORGETTING, exercise, prepare, prepared, results, undefined
 
 if TYPE_CHECKING:
     from regcheck import Case, Layers
@@ -48,18 +48,24 @@ def layouts(layers: Layers, case: Case) -> list[Evidence]:
 def _compare(layers: Layers, layer: HostedLayer, case: Case, names: list[str]) -> list[Evidence]:
     """Evidence that results in some layouts agree with those of contiguous arrays."""
     contiguous, found = cases.laid_out(case, "contiguous"), []
-    prepare(layers, layer, case)
-    calls = exercise(layers, layer, contiguous)
+    calls = exercise(layers, _begun_anew(layers, layer, case), contiguous)
     expected = results(calls)
     if any(c.audit.changed for c in calls):
         # What cannot be overwritten would raise here; `common.input-unchanged` says what is wrong.
         names = [name for name in names if name not in {"read-only", cases.REPEATED}]
     for layout in names:
-        prepare(layers, layer, case)
-        observed = results(exercise(layers, layer, cases.laid_out(case, layout)))
+        observed = results(exercise(layers, _begun_anew(layers, layer, case), cases.laid_out(case, layout)))
         pairs = [(name, observed[name], expected[name]) for name in sorted(expected.keys() & observed.keys())]
         found += [_agrees(layers, layer, _Compared(contiguous, *pair, f"{pair[0]}, {layout}")) for pair in pairs]
     return found
+
+
+def _begun_anew(layers: Layers, layer: HostedLayer, case: Case) -> HostedLayer:
+    """The layer as before its first call; a fresh one where calls leave a memory that cannot be assigned."""
+    if layers.family not in FORGETTING:
+        return prepared(layers, case)
+    prepare(layers, layer, case)
+    return layer
 
 
 def _agrees(layers: Layers, layer: HostedLayer, compared: _Compared) -> Evidence:

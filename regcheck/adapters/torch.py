@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
     from regcheck.implementation import Implementation
 
-# What PyTorch imports at its first gradient, SymPy with it: once in the server, instead of once in every worker.
-with contextlib.suppress(ImportError):  # another version may keep it elsewhere
-    importlib.import_module("torch.fx.experimental.symbolic_shapes")
+# What PyTorch imports at its first gradient, SymPy with it, and at an optimiser's first step (torch/optim/optimizer.py,
+# _use_grad_for_differentiable): once in the server, instead of once in every worker, against the time of a call.
+for _late in ("torch.fx.experimental.symbolic_shapes", "torch._dynamo"):
+    with contextlib.suppress(ImportError):  # another version may keep it elsewhere
+        importlib.import_module(_late)
 
 # functional.dropout multiplies x by the mask, so 0·∞ is NaN (aten/src/ATen/native/Dropout.cpp, `input.mul(noise)`); the
 # mask is drawn in the order of x's memory (`at::empty_like(input).bernoulli_`), from the process' default generator.

@@ -27,8 +27,10 @@ from regcheck.bounds.normalised import (
     standard_recorded,
 )
 from regcheck.bounds.penalties import penalty_argument, penalty_gradient, penalty_prox, penalty_value
+from regcheck.bounds.priors import log_density
 from regcheck.bounds.roundoff import Arithmetic, arithmetic, declared_arithmetic
 from regcheck.bounds.running import running_mean, running_variance
+from regcheck.bounds.weight_decay import decay_step
 
 __all__ = [
     "FOLDED",
@@ -41,8 +43,10 @@ __all__ = [
     "arithmetic",
     "coordinate_step",
     "correlation_blur",
+    "decay_step",
     "declared_arithmetic",
     "input_gradient",
+    "log_density",
     "minimiser_distance",
     "minimiser_excess",
     "penalty_argument",

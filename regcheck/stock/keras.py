@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         LayerNormConfig,
         MinimiserConfig,
         PenaltyConfig,
+        WeightDecayConfig,
     )
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -33,6 +34,9 @@ STOCK_CLASSES = {
     "keras.regularizers:L1": "l1",
     "keras.regularizers:L2": "l2",
     "keras.regularizers:L1L2": "elastic_net",
+    "keras.optimizers:SGD": "sgd",
+    "keras.optimizers:Adam": "adam",
+    "keras.optimizers:AdamW": "adamw",
     "keras.layers:Dropout": "dropout",
     "keras.layers:BatchNormalization": "batch_norm",
     "keras.layers:LayerNormalization": "layer_norm",
@@ -241,3 +245,53 @@ _UNSOLVED = (
 def ftrl(config: MinimiserConfig) -> FollowTheLeader:
     """keras.optimizers.Ftrl."""
     return FollowTheLeader(config.l1, config.l2)
+
+
+# keras/src/optimizers/base_optimizer.py, _apply_weight_decay: `variable.assign(variable - variable * wd * lr)`, for
+# every optimiser, before its own step.
+_ADAPTIVE = {"optimiser": "adaptive", **_FLUSHED}
+# The same file keeps the learning rate in `backend.Variable(learning_rate, ..., dtype=backend.floatx())`: beside
+# float64 weights 0.3 becomes 0.30000001192092896.
+_RATE_IN_SINGLE = Deviation(
+    "the learning rate is rounded to float32 before it meets float64 weights", strata=("float64",)
+)
+_DECAYS = dict.fromkeys(
+    [f"weight_decay.{law}" for law in ("shrinks-by-its-share", "decay-as-declared")], _RATE_IN_SINGLE
+)
+_DESCENDS = _DECAYS | dict.fromkeys(
+    [f"weight_decay.{law}" for law in ("matches-definition", "optimiser-as-declared")], _RATE_IN_SINGLE
+)
+
+
+@implements("weight_decay", name="keras.optimizers.SGD", framework="keras", declares=_FLUSHED, deviations=_DESCENDS)
+def sgd(config: WeightDecayConfig) -> keras.optimizers.Optimizer:
+    """keras.optimizers.SGD."""
+    import keras  # noqa: PLC0415
+
+    return keras.optimizers.SGD(config.learning_rate, weight_decay=config.decay)
+
+
+@implements(
+    "weight_decay", name="keras.optimizers.SGD.momentum", framework="keras", declares=_FLUSHED, deviations=_DESCENDS
+)
+def sgd_momentum(config: WeightDecayConfig) -> keras.optimizers.Optimizer:
+    """keras.optimizers.SGD with momentum, in which no decay takes part."""
+    import keras  # noqa: PLC0415
+
+    return keras.optimizers.SGD(config.learning_rate, momentum=0.9, weight_decay=config.decay)
+
+
+@implements("weight_decay", name="keras.optimizers.Adam", framework="keras", declares=_ADAPTIVE, deviations=_DECAYS)
+def adam(config: WeightDecayConfig) -> keras.optimizers.Optimizer:
+    """keras.optimizers.Adam: decoupled, unlike what the name means elsewhere."""
+    import keras  # noqa: PLC0415
+
+    return keras.optimizers.Adam(config.learning_rate, weight_decay=config.decay)
+
+
+@implements("weight_decay", name="keras.optimizers.AdamW", framework="keras", declares=_ADAPTIVE, deviations=_DECAYS)
+def adamw(config: WeightDecayConfig) -> keras.optimizers.Optimizer:
+    """keras.optimizers.AdamW."""
+    import keras  # noqa: PLC0415
+
+    return keras.optimizers.AdamW(config.learning_rate, weight_decay=config.decay)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         LayerNormConfig,
         MinimiserConfig,
         PenaltyConfig,
+        PriorConfig,
+        WeightDecayConfig,
     )
     from regcheck.numpy_layers.batch_norm import BatchNorm
     from regcheck.numpy_layers.dropout import Dropout
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from regcheck.numpy_layers.layer_norm import LayerNorm
     from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent
     from regcheck.numpy_layers.penalties import ElasticNet
+    from regcheck.numpy_layers.priors import Gaussian, Laplace
+    from regcheck.numpy_layers.weight_decay import SGD, AdamW
 
 _NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
 _SOLVER = {"tolerance": 1e-10}
@@ -105,3 +109,43 @@ def coordinate_descent(config: MinimiserConfig) -> CoordinateDescent:
     from regcheck.numpy_layers.minimiser import CoordinateDescent  # noqa: PLC0415
 
     return CoordinateDescent(l1=config.l1, l2=config.l2)
+
+
+@implements("laplace_prior", framework="numpy", name="numpy.laplace")
+def laplace(config: PriorConfig) -> Laplace:
+    """exp(−|w|/b)/(2b)."""
+    from regcheck.numpy_layers.priors import Laplace  # noqa: PLC0415
+
+    return Laplace(config.scale)
+
+
+@implements("gaussian_prior", framework="numpy", name="numpy.gaussian")
+def gaussian(config: PriorConfig) -> Gaussian:
+    """exp(−w²/(2σ²))/(σ√(2π))."""
+    from regcheck.numpy_layers.priors import Gaussian  # noqa: PLC0415
+
+    return Gaussian(config.scale)
+
+
+@implements("weight_decay", framework="numpy", name="numpy.sgd")
+def sgd(config: WeightDecayConfig) -> SGD:
+    """Gradient descent."""
+    from regcheck.numpy_layers.weight_decay import SGD  # noqa: PLC0415
+
+    return SGD(config.learning_rate, config.decay)
+
+
+@implements("weight_decay", framework="numpy", name="numpy.sgd.momentum")
+def sgd_momentum(config: WeightDecayConfig) -> SGD:
+    """Gradient descent with momentum, in which no decay takes part."""
+    from regcheck.numpy_layers.weight_decay import SGD  # noqa: PLC0415
+
+    return SGD(config.learning_rate, config.decay, momentum=0.9)
+
+
+@implements("weight_decay", framework="numpy", name="numpy.adamw", declares={"optimiser": "adaptive"})
+def adamw(config: WeightDecayConfig) -> AdamW:
+    """AdamW."""
+    from regcheck.numpy_layers.weight_decay import AdamW  # noqa: PLC0415
+
+    return AdamW(config.learning_rate, config.decay)

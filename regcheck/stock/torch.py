@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     import numpy as np
     from torch import Tensor, nn
+    from torch.distributions import Laplace, Normal
     from torch.nn import Module
+    from torch.optim import Optimizer
 
     from regcheck.families import (
         BatchNormConfig,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
         LayerNormConfig,
         MinimiserConfig,
         PenaltyConfig,
+        PriorConfig,
+        WeightDecayConfig,
     )
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -38,6 +42,11 @@ STOCK_CLASSES = {
     "torch.nn:InstanceNorm3d": "instance_norm_3d",
     "torch.nn:GroupNorm": "group_norm",
     "torch.nn:Dropout": "dropout",
+    "torch.optim:SGD": "sgd_decay",
+    "torch.optim:Adam": "adam",
+    "torch.optim:AdamW": "adamw",
+    "torch.distributions:Laplace": "laplace_prior",
+    "torch.distributions:Normal": "gaussian_prior",
 }
 
 # functional._verify_batch_size: "Expected more than 1 value per channel when training, got input size …". The running
@@ -265,3 +274,74 @@ _UNSOLVED = (
 def sgd(config: MinimiserConfig) -> Subgradient:
     """torch.optim.SGD with a subgradient."""
     return Subgradient(config.l1, config.l2)
+
+
+@implements("laplace_prior", name="torch.Laplace", framework="torch")
+def laplace_prior(config: PriorConfig) -> Laplace:
+    """torch.distributions.Laplace around 0."""
+    import torch  # noqa: PLC0415
+
+    return torch.distributions.Laplace(0.0, config.scale)
+
+
+# torch/distributions/normal.py: `-((value - self.loc) ** 2) / (2 * var)`, in the dtype of value.
+_SQUARED_FIRST = Deviation("w is squared before it meets σ, in half precision: beyond 255 it is ∞", strata=("float16",))
+
+
+@implements(
+    "gaussian_prior",
+    name="torch.Normal",
+    framework="torch",
+    deviations={"gaussian_prior.matches-definition": _SQUARED_FIRST},
+)
+def gaussian_prior(config: PriorConfig) -> Normal:
+    """torch.distributions.Normal around 0."""
+    import torch  # noqa: PLC0415
+
+    return torch.distributions.Normal(0.0, config.scale)
+
+
+@implements("weight_decay", name="torch.optim.SGD", framework="torch", declares={"decay": "coupled"})
+def sgd_decay(config: WeightDecayConfig) -> Callable[..., Optimizer]:
+    """torch.optim.SGD; "weight_decay: weight decay (L2 penalty)", `grad.add(param, alpha=weight_decay)`."""
+    import torch  # noqa: PLC0415
+
+    return lambda params: torch.optim.SGD(params, lr=config.learning_rate, weight_decay=config.decay)
+
+
+@implements("weight_decay", name="torch.optim.SGD.momentum", framework="torch", declares={"decay": "coupled"})
+def sgd_momentum(config: WeightDecayConfig) -> Callable[..., Optimizer]:
+    """torch.optim.SGD with momentum, which accumulates decayed gradients."""
+    import torch  # noqa: PLC0415
+
+    return lambda params: torch.optim.SGD(params, lr=config.learning_rate, weight_decay=config.decay, momentum=0.9)
+
+
+# torch/optim/adam.py: `denom = (exp_avg_sq.sqrt() / bias_correction2_sqrt).add_(eps)`, in the parameter's dtype. In
+# half eps=1e-8 is 0, and so are small squares: a step divides by 0, and without a gradient it is NaN (seen). So these
+# two are no layers for half precision.
+_WIDE = ("float32", "float64")
+
+
+@implements(
+    "weight_decay",
+    name="torch.optim.Adam",
+    framework="torch",
+    declares={"decay": "coupled", "optimiser": "adaptive"},
+    dtypes=_WIDE,
+)
+def adam(config: WeightDecayConfig) -> Callable[..., Optimizer]:
+    """torch.optim.Adam; "weight_decay: weight decay (L2 penalty)", which the gradient's averages take in."""
+    import torch  # noqa: PLC0415
+
+    return lambda params: torch.optim.Adam(params, lr=config.learning_rate, weight_decay=config.decay)
+
+
+@implements(
+    "weight_decay", name="torch.optim.AdamW", framework="torch", declares={"optimiser": "adaptive"}, dtypes=_WIDE
+)
+def adamw(config: WeightDecayConfig) -> Callable[..., Optimizer]:
+    """torch.optim.AdamW; "weight decay does not accumulate in the momentum nor variance"."""
+    import torch  # noqa: PLC0415
+
+    return lambda params: torch.optim.AdamW(params, lr=config.learning_rate, weight_decay=config.decay)

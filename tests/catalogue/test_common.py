@@ -21,6 +21,8 @@ from regcheck.numpy_layers.dropout import Dropout
 from regcheck.numpy_layers.layer_norm import LayerNorm
 from regcheck.numpy_layers.minimiser import FISTA
 from regcheck.numpy_layers.penalties import ElasticNet
+from regcheck.numpy_layers.priors import Gaussian, Laplace
+from regcheck.numpy_layers.weight_decay import AdamW
 from regcheck.processes import Server
 
 if TYPE_CHECKING:
@@ -91,6 +93,9 @@ RIGHT = {
     "l2": lambda config: ElasticNet(l2=config.l2),
     "elastic_net": penalty,
     "minimiser": fista,
+    "weight_decay": lambda config: AdamW(config.learning_rate, config.decay),
+    "laplace_prior": lambda config: Laplace(config.scale),
+    "gaussian_prior": lambda config: Gaussian(config.scale),
 }
 CELLS = [(name, family) for name, law in PROPERTIES.items() for family in RIGHT if law.applies_to(family)]
 NOTHING_TO_CHANGE = ("common.forward-changes-no-parameter", "dropout")
@@ -409,6 +414,8 @@ def test_one_fault_fails_its_own_law_and_no_other(layer, names):
 LOUD = """
 import regcheck
 from regcheck.numpy_layers.penalties import ElasticNet
+from regcheck.numpy_layers.priors import Gaussian, Laplace
+from regcheck.numpy_layers.weight_decay import AdamW
 
 class Loud(ElasticNet):
     def value(self, w):

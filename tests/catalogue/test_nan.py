@@ -14,6 +14,9 @@ FAMILIES = (
     "l2",
     "elastic_net",
     "minimiser",
+    "weight_decay",
+    "laplace_prior",
+    "gaussian_prior",
     "dropout",
     "batch_norm",
     "layer_norm",
@@ -45,6 +48,9 @@ HOLDS = {
 HOLDS_FOR = {
     ("dropout", "common.empty-batch"): NO_NUMBERS,
     ("layer_norm", "common.empty-batch"): NO_NUMBERS,
+    ("weight_decay", "common.empty-batch"): NO_NUMBERS,
+    ("laplace_prior", "common.empty-batch"): NO_NUMBERS,
+    ("gaussian_prior", "common.empty-batch"): NO_NUMBERS,
     ("instance_norm", "common.empty-batch"): NO_NUMBERS,
     ("group_norm", "common.empty-batch"): NO_NUMBERS,
     ("dropout", "common.forward-changes-no-parameter"): "",
@@ -85,6 +91,12 @@ class Nothing:
 
     def minimise(self, a, b):
         return np.full(a.shape[1], np.nan, a.dtype)
+
+    def step(self, w, gradient):
+        return np.full_like(w, np.nan)
+
+    def log_density(self, w):
+        return np.full_like(w, np.nan)
 
 
 PAIRS = [(family, law) for family in FAMILIES for law in LAWS.values() if law.applies_to(family)]

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, MinimiserConfig, PenaltyConfig
+from regcheck.families import (
+    BatchNormConfig,
+    DropoutConfig,
+    LayerNormConfig,
+    MinimiserConfig,
+    PenaltyConfig,
+    PriorConfig,
+    WeightDecayConfig,
+)
 from regcheck.implementation import Implementation, Unsupported, implementations_in
 
 if TYPE_CHECKING:
@@ -173,6 +181,37 @@ def test_penalty(stock: Implementation, dtype: str) -> None:
     value, gradient = config.l1 * np.abs(wide).sum() + l2 * (wide**2).sum(), config.l1 * np.sign(wide) + 2 * l2 * wide
     assert close(layer.value(w), value, scale * value, dtype)
     assert close(layer.gradient(w), gradient, scale * np.abs(gradient), dtype)
+
+
+@pytest.mark.parametrize(("stock", "dtype"), _cases("laplace_prior", "gaussian_prior"))
+def test_prior(stock: Implementation, dtype: str) -> None:
+    w = np.random.default_rng(0).normal(size=(3, 5)).astype(dtype)
+    size = np.abs(w.astype(np.float64)) / 0.3
+    fallen, peak = (
+        (size, -np.log(0.6)) if stock.family == "laplace_prior" else (size**2 / 2, -np.log(0.3 * np.sqrt(2 * np.pi)))
+    )
+    assert close(build(stock, PriorConfig(0.3), dtype).log_density(w), peak - fallen, 1 + fallen, dtype)
+
+
+@pytest.mark.parametrize(("stock", "dtype"), _cases("weight_decay"))
+def test_weight_decay(stock: Implementation, dtype: str) -> None:
+    config, rng = WeightDecayConfig(0.5, 0.25), np.random.default_rng(0)  # exact in single precision, as Keras keeps it
+    layer = build(stock, config, dtype)
+    w, gradient = (rng.normal(size=(3, 5)).astype(dtype) for _ in range(2))
+    copies, wide = (w.copy(), gradient.copy()), w.astype(np.float64)
+    first = layer.step(w, gradient)
+    coupled = stock.declares.get("decay") == "coupled"
+    joined = gradient.astype(np.float64) + (0.25 * wide if coupled else 0)
+    kept = wide if coupled else 0.875 * wide
+    adaptive = stock.declares.get("optimiser") == "adaptive"
+    slack = 1e-2 / UNIT[dtype] / 16 if adaptive else 0  # ε, and averages in half precision
+    assert close(first, kept - 0.5 * (np.sign(joined) if adaptive else joined), 1 + np.abs(wide) + slack, dtype)
+    assert np.array_equal(w, copies[0])
+    assert np.array_equal(gradient, copies[1])
+    again = build(stock, config, dtype).step(w, gradient)
+    assert np.array_equal(first, again)  # a fresh one knows nothing of the other's gradients
+    if not adaptive:
+        assert np.array_equal(first, layer.step(w, gradient)) == ("momentum" not in stock.name)
 
 
 @pytest.mark.parametrize(("stock", "dtype"), _cases("minimiser"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -278,6 +280,23 @@ def test_a_penalty_that_is_no_scalar_tensor_is_refused(value: Any) -> None:
 
 def test_a_constant_penalty_has_gradient_zero() -> None:
     assert adapt(lambda _: torch.zeros(()), "l1", PenaltyConfig()).gradient(np.ones(2)).tolist() == [0, 0]
+
+
+FIRST_STEP = """
+import sys
+from regcheck.adapters import torch as adapter
+from torch import nn, optim
+w = nn.Parameter(adapter.torch.ones(3))
+w.grad = adapter.torch.ones(3)
+before = set(sys.modules)
+optim.Adam([w]).step()
+print(sum(name.startswith(("torch._dynamo", "sympy")) for name in set(sys.modules) - before))
+"""
+
+
+def test_what_an_optimiser_imports_at_its_first_step_is_there_before_any_call() -> None:
+    seen = subprocess.run([sys.executable, "-c", FIRST_STEP], capture_output=True, text=True, check=True)
+    assert seen.stdout == "0\n"
 
 
 def test_an_optimiser_keeps_its_memory_over_the_steps() -> None:
