@@ -81,12 +81,12 @@ def _case(plan: Plan, config: PriorConfig, w: Array, **values: Any) -> Case:
 
 def _near_zero(plan: Plan, config: PriorConfig, seed: int) -> Case:
     rng = _generator(seed)
-    h = (config.scale * 2.0 ** -rng.uniform(3.5, 8, 20)).astype(plan.dtype)
+    h = (config.scale * 2.0 ** -rng.uniform(3.5, 8, COUNT)).astype(plan.dtype)
     return Case(config, plan.dtype, {"h": h}, {"h": ("H",)}, ("H",), {"seed": seed})
 
 
 def _losses(plan: Plan, config: PriorConfig, seed: int) -> Case:
-    rng, count = _generator(seed), 20
+    rng, count = _generator(seed), COUNT
     curvature = 2.0 ** rng.integers(-3, 4, count) / config.scale**2
     # |m| on both sides of 1/(k·b), where Laplace's maximum leaves 0.
     m = rng.choice([-1, 1], count) * rng.uniform(0.2, 3, count) / (curvature * config.scale)

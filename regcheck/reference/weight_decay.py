@@ -29,6 +29,6 @@ def descended(config: WeightDecayConfig, gradient: Array) -> Array:
 def step(config: WeightDecayConfig, w: Array, gradient: Array) -> Array:
     """One step of plain gradient descent, elementwise.
 
-    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, equation 1.
+    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019, equation 1, whose λ is η·decay here.
     """
     return np.asarray(widen(w) - decayed(config, w) - descended(config, gradient))

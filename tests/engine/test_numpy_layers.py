@@ -237,4 +237,9 @@ def test_the_stock_declares_every_numpy_layer_by_name():
         "numpy.elastic_net",
         "numpy.fista",
         "numpy.coordinate_descent",
+        "numpy.sgd",
+        "numpy.sgd.momentum",
+        "numpy.adamw",
+        "numpy.laplace",
+        "numpy.gaussian",
     }
