@@ -59,7 +59,8 @@ def gradient_input_inference(layers: Layers, case: Case) -> Evidence:
     run(layer, case["x"], training=False)
     dx, want = part(layer.backward(case["cotangent"]), "x", case["x"]), recorded(layers, case)
     exact = reference.batch_norm.backward(want.norm, case["cotangent"], case.arrays.get("scale"), training=False).x
-    bound = bounds.recorded_gradient(want.norm, want.standard, exact, want.ar)
+    gamma = along(reference.widen(case["scale"]), case["x"].ndim) if "scale" in case.arrays else None
+    bound = bounds.recorded_gradient(want.norm, want.standard, exact, want.ar, gamma)
     return within(dx, exact, bound, dims=want.dims, what="dx")
 
 

@@ -46,12 +46,16 @@ def input_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmeti
     return bound
 
 
-def recorded_gradient(norm: Normalised, standard: Standard, dx: Array, ar: Arithmetic) -> Array:
+def recorded_gradient(
+    norm: Normalised, standard: Standard, dx: Array, ar: Arithmetic, scale: Array | None = None
+) -> Array:
     """Bound on dx = dy·γ·s where the statistics are recorded: three roundings and the error of s.
 
-    A product dy·γ that underflows meets s, which may be 1/√ε: ηs.
+    A product dy·γ that underflows meets s, which may be 1/√ε: ηs. So does a cotangent that is flushed, times γ: η|γ|s.
+    γ broadcasts against dx and defaults to 1.
     """
-    tiny = ar.eta * (3 + norm.s) + ar.eta_out
+    gamma = np.ones((), dx.dtype) if scale is None else np.abs(scale)
+    tiny = ar.eta * (3 + (1 + gamma) * norm.s) + ar.eta_out
     bound: Array = np.abs(dx) * (standard.s + 3 * ar.u + ar.u_out) + tiny
     return bound
 

@@ -164,8 +164,10 @@ class Judge:
     def recorded_gradient(self, dx):
         """(error/bound, judged) of dx where the statistics are recorded."""
         norm, standard = self.recorded()
-        exact = reference.widen(self.chunk.dy) * reference.widen(self.chunk.gamma) * norm.s
-        return over(dx, exact, bounds.recorded_gradient(norm, standard, exact, self.ar)), np.abs(exact) < self.most / 2
+        gamma = reference.widen(self.chunk.gamma)
+        exact = reference.widen(self.chunk.dy) * gamma * norm.s
+        bound = bounds.recorded_gradient(norm, standard, exact, self.ar, gamma)
+        return over(dx, exact, bound), np.abs(exact) < self.most / 2
 
     def parameter_gradients(self, scale, shift):
         """(error/bound, judged) of dγ and of dβ."""

@@ -160,11 +160,13 @@ def test_the_gradient_of_the_input() -> None:
 
 
 def test_the_gradient_of_the_input_of_recorded_statistics() -> None:
-    x, dx, off = numbers(1, 5), numbers(5), RNG.uniform(0.1, 0.2, 5)
-    norm = normalise(x, (1,), EPS)
-    found = bounds.recorded_gradient(norm, Standard(off, off, off, off > 0, off), dx, AR)[0]
+    x, dx, gamma, off = numbers(1, 5), numbers(5), numbers(5), RNG.uniform(0.1, 0.2, 5)
+    norm, standard = normalise(x, (1,), EPS), Standard(off, off, off, off > 0, off)
     s = group(x[0])[2]
-    same(found, [abs(dx[i]) * (off[i] + 3 * U + UO) + (3 + s) * ETA + ETAO for i in range(5)])
+    for scale in (None, gamma):
+        found = bounds.recorded_gradient(norm, standard, dx, AR, scale)[0]
+        tiny = [ETA * (3 + (1 + (1 if scale is None else abs(scale[i]))) * s) + ETAO for i in range(5)]
+        same(found, [abs(dx[i]) * (off[i] + 3 * U + UO) + tiny[i] for i in range(5)])
 
 
 def test_the_gradients_of_scale_and_shift_are_bounded_by_sums_over_the_other_axes() -> None:

@@ -195,6 +195,20 @@ def test_a_gradient_in_inference_stays_within_its_bound_where_its_first_product_
     assert 0.2 < np.max(over(dx, exact, limit)) < 1
 
 
+def test_a_gradient_in_inference_stays_within_its_bound_where_its_cotangent_is_flushed():
+    ar, rng, eps = bounds.arithmetic("float16", subnormals="flushed"), np.random.default_rng(), 1e-2
+    normal = np.finfo("float16").smallest_normal
+    dy = rng.uniform(-2 * normal, 2 * normal, (1, 1000)).astype("float16")
+    gamma = rng.uniform(0.5, 8, dy.shape).astype("float16")
+    norm = reference.normalisation.with_statistics(dy, np.zeros((1, 1)), np.zeros((1, 1)), (1,), eps)
+    kept = np.where(np.abs(dy) < normal, 0, dy).astype("float16")
+    dx = kept * gamma * (1 / np.sqrt(np.float16(eps)))
+    exact = reference.widen(dy) * reference.widen(gamma) * norm.s
+    standard = bounds.standard_recorded(norm, ar)
+    errors = [np.max(over(dx, exact, bounds.recorded_gradient(norm, standard, exact, ar, g))) for g in (gamma, None)]
+    assert 0.2 < errors[0] < 1 < errors[1]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("statistics", [two_pass, pairwise, welford])
 def test_right_running_statistics_stay_within_their_bounds(dtype, statistics):

@@ -54,9 +54,7 @@ def _corrected(terms: Array) -> tuple[Array, Array]:
 
 
 def _flushed(x: Array) -> Array:
-    """Zeros, with their signs, for subnormal numbers; float16 is computed in float32, where its own are normal."""
-    if x.dtype == np.float16:
-        return x
+    """Zeros, with their signs, for subnormal numbers."""
     return np.where(np.abs(x) < np.finfo(x.dtype).smallest_normal, np.copysign(x.dtype.type(0), x), x)
 
 
