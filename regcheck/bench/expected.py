@@ -76,6 +76,33 @@ def _batch_norm(problem: Problem, timed: str, own: Arrays, ar: bounds.Arithmetic
     return _gradients(norm, standard, found, reference.widen(own["cotangent"]), gamma=gamma, axes=norm.axes, ar=ar)
 
 
+def _group_norm(problem: Problem, timed: str, own: Arrays, ar: bounds.Arithmetic, _: Conventions) -> dict[str, Known]:
+    oracle, config = reference.group_norm, problem.config
+    groups = getattr(config, "groups", config.channels)
+    channels = (groups, config.channels // groups)
+    shape = (problem.shape[0], *channels, *problem.shape[2:])
+    norm = oracle.standardise(own["x"].reshape(shape), config.eps)
+    standard = bounds.standard(norm, ar)
+    gamma, beta = (
+        oracle.along_channels(
+            np.broadcast_to(_widened(own, name, default), config.channels).reshape(channels), norm.z.ndim
+        )
+        for name, default in (("scale", 1.0), ("shift", 0.0))
+    )
+    if timed == "forward":
+        return {"y": _reshaped(_affine(norm, standard, gamma, beta, ar), problem.shape)}
+    cotangent, scale = own["cotangent"].reshape(shape), np.ones(channels, own["x"].dtype)
+    found = oracle.backward(norm, cotangent, own["scale"].reshape(channels) if "scale" in own else scale)
+    summed, dy = oracle.summed_axes(norm.z.ndim, 2), reference.widen(cotangent)
+    known = _gradients(norm, standard, found, dy, gamma=gamma, axes=summed, ar=ar)
+    flat = (config.channels,)
+    return {name: _reshaped(each, problem.shape if name == "x" else flat) for name, each in known.items()}
+
+
+def _reshaped(known: Known, shape: tuple[int, ...]) -> Known:
+    return Known(known.value.reshape(shape), np.broadcast_to(known.bound, known.value.shape).reshape(shape))
+
+
 def _penalty(
     problem: Problem, timed: str, own: Arrays, ar: bounds.Arithmetic, conventions: Conventions
 ) -> dict[str, Known]:
@@ -90,6 +117,8 @@ def _penalty(
 _FAMILIES: dict[str, Callable[..., dict[str, Known]]] = {
     "layer_norm": _layer_norm,
     "batch_norm": _batch_norm,
+    "instance_norm": _group_norm,
+    "group_norm": _group_norm,
     "l1": _penalty,
     "l2": _penalty,
     "elastic_net": _penalty,

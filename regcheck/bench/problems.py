@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from regcheck.families import (
     BatchNormConfig,
     DropoutConfig,
+    GroupNormConfig,
+    InstanceNormConfig,
     LayerNormConfig,
     MinimiserConfig,
     PenaltyConfig,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SIZES = ("small", "medium", "large")
 TRAFFIC_MODEL = (
@@ -52,9 +57,12 @@ _DROPOUT = (
     Pass("backward", ("cotangent",), ("dx",)),
 )
 _PENALTY = (Pass("value", ("w",), ("value",)), Pass("gradient", ("w",), ("gradient",)))
+# Training and inference are one pass.
+_SAMPLES = (Pass("forward", ("x", *_AFFINE), ("y",)), _BACKWARD)
 PASSES: dict[str, tuple[Pass, ...]] = {
-    # Training and inference of layer normalisation are one pass.
-    "layer_norm": (Pass("forward", ("x", *_AFFINE), ("y",)), _BACKWARD),
+    "layer_norm": _SAMPLES,
+    "instance_norm": _SAMPLES,
+    "group_norm": _SAMPLES,
     "batch_norm": (
         Pass("forward, training", ("x", *_AFFINE, *_RUNNING), ("y", *_RUNNING)),
         Pass("forward, inference", ("x", *_AFFINE, *_RUNNING), ("y",)),
@@ -77,11 +85,17 @@ _VECTORS = {"small": (2**11,), "medium": (2**18,), "large": (2**20,)}
 _SYSTEMS = {"small": (64, 16), "medium": (256, 64), "large": (1024, 256)}
 
 
+_CHANNELS: dict[str, Callable[[int, int], Any]] = {
+    "batch_norm": BatchNormConfig,
+    "instance_norm": lambda channels, ndim: InstanceNormConfig(channels, max(ndim, 1)),
+    "group_norm": lambda channels, ndim: GroupNormConfig(channels, 8, ndim),
+}
+
+
 def candidates(family: str, size: str, dtype: str) -> list[Problem]:
     """The problems of a size, in order of preference: an implementation is given the first that it can build."""
-    if family == "batch_norm":
-        shapes = _BATCHES[size]
-        pairs: list[tuple[Any, tuple[int, ...]]] = [(BatchNormConfig(s[1], len(s) - 2), s) for s in shapes]
+    if family in _CHANNELS:
+        pairs: list[tuple[Any, tuple[int, ...]]] = [(_CHANNELS[family](s[1], len(s) - 2), s) for s in _BATCHES[size]]
     elif family == "layer_norm":
         pairs = [(LayerNormConfig(_MATRICES[size][1:]), _MATRICES[size])]
     elif family == "dropout":
@@ -91,7 +105,8 @@ def candidates(family: str, size: str, dtype: str) -> list[Problem]:
         pairs = [(MinimiserConfig(l1=0.1 * rows, l2=0.01 * rows), _SYSTEMS[size])]
     else:
         pairs = [(PenaltyConfig(l1=0.01, l2=0.02), _VECTORS[size])]
-    return [Problem(family, size, config, shape, dtype) for config, shape in pairs]
+    fitting = [(config, shape) for config, shape in pairs if getattr(config, "ndim", 0) in {0, len(shape) - 2}]
+    return [Problem(family, size, config, shape, dtype) for config, shape in fitting]
 
 
 def bytes_moved(problem: Problem, timed: Pass) -> int:
@@ -111,6 +126,6 @@ def _elements(problem: Problem, name: str) -> int:
 
 def parameter_shape(problem: Problem) -> tuple[int, ...]:
     """Shape of γ, β and the running statistics; () where a family has none."""
-    if isinstance(problem.config, BatchNormConfig):
+    if hasattr(problem.config, "channels"):
         return (problem.config.channels,)
     return problem.config.shape if isinstance(problem.config, LayerNormConfig) else ()
