@@ -126,10 +126,22 @@ class CellJudge:
         shortfall = self.tally.shortfall()
         if shortfall:
             return self._cell("inconclusive", shortfall)
-        if not sentinel.notices(self.prop, list(self.tally.judged)[::-1], self.session, self.conventions):
-            ways = ", ".join(self.prop.sentinels)
-            return self._cell("inconclusive", f"the law holds of spoiled results ({ways}) too: it proves nothing here")
-        return self._cell("passed", "")
+        if self._notices():
+            return self._cell("passed", "")
+        ways = ", ".join(self.prop.sentinels)
+        return self._cell("inconclusive", f"the law holds of spoiled results ({ways}) too: it proves nothing here")
+
+    def _notices(self) -> bool:
+        """Whether the law fails on a case that it passed, once results are spoiled."""
+        for case in reversed(self.tally.judged):
+            if sentinel.notices(self.prop, case, self.session, self.conventions):
+                return True
+            self._check_time()
+        return False
+
+    def _check_time(self) -> None:
+        if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
+            raise OutOfTime
 
     def _declared_otherwise(self) -> dict[str, Any]:
         declared = {c: self.session.declared(c) for c in self.prop.document}
@@ -264,8 +276,7 @@ class CellJudge:
                 failing.append((case, outcome))
             if outcome.violation is not None or quota.spent():
                 raise _Enough
-            if time.monotonic() - self.started > CELL_SECONDS[self.settings.profile]:
-                raise OutOfTime
+            self._check_time()
 
         _generate_cases(cases, visit, quota.most + REFUSED, seed)
         return failing[0] if failing else None

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck.evaluate import evaluate
+from regcheck.evaluate import CheckerError, evaluate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from regcheck.case import Case
     from regcheck.host import Session
@@ -25,17 +25,21 @@ Reply = dict[str, Any]
 PRINTED = 1 << 30  # bytes
 
 
-def notices(law: Property, cases: Sequence[Case], session: Session, conventions: Mapping[str, Any] | None) -> bool:
-    """Whether the law fails on one of `cases` once the layer's answers are spoiled in one of the ways that it names.
+def notices(law: Property, case: Case, session: Session, conventions: Mapping[str, Any] | None) -> bool:
+    """Whether the law fails on a case once the layer's answers are spoiled in one of the ways that it names.
 
     Raises CheckerError where the law itself raises.
     """
-    return any(_fails(law, case, session, conventions, way) for way in law.sentinels for case in cases)
+    return any(_fails(law, case, session, conventions, way) for way in law.sentinels)
 
 
 def _fails(law: Property, case: Case, session: Session, conventions: Mapping[str, Any] | None, way: str) -> bool:
     with _spoiled(session, way):
-        return evaluate(law, case, session, conventions).violation is not None
+        try:
+            return evaluate(law, case, session, conventions).violation is not None
+        except CheckerError as error:
+            msg = f"on spoiled results ({way}), {error}"
+            raise CheckerError(msg) from error
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 ELEMENTS = ("T", "W")
+LARGE = {"float16": 16, "float32": 64, "float64": 64}  # times gradients of 1/64 to 3: half holds the squares
 
 
 def _steps(layers: Layers, case: Case, w: Array, gradient: Array, decay: float | None = None) -> Array:
@@ -45,6 +46,16 @@ def _arithmetic(layers: Layers, case: Case) -> Arithmetic:
 def _bound(layers: Layers, case: Case, w: Array, update: Array | float, decay: float | None = None) -> Array:
     config = case.config if decay is None else dataclasses.replace(case.config, decay=decay)
     return bounds.decay_step(config, w, update, _arithmetic(layers, case))
+
+
+def _both(layers: Layers, case: Case, arguments: tuple[Array, Array], expected: Array, bound: Array) -> list[Evidence]:
+    """Evidence on the steps from rows w (T, W) by rows of gradients, and on those from matrices of one column."""
+    w, gradient = arguments
+    columns = _steps(layers, case, w[..., np.newaxis], gradient[..., np.newaxis])[..., 0]
+    return [
+        within(_steps(layers, case, w, gradient), expected, bound, dims=ELEMENTS, what="w′"),
+        within(columns, expected, bound, dims=ELEMENTS, what="w′ of a matrix"),
+    ]
 
 
 def _agree(one: Array, other: Array, slack: Array, what: str) -> Evidence:
@@ -76,13 +87,12 @@ def _shrinks(layers: Layers, case: Case) -> Array:
     formula="w′ = (1 − ηλ)·w − η·gradient",
     statements=["3.2"],
 )
-def matches_definition(layers: Layers, case: Case) -> Evidence:
-    """The first step of gradient descent is the definition's."""
+def matches_definition(layers: Layers, case: Case) -> list[Evidence]:
+    """The first step of gradient descent is the definition's, of a vector and of a matrix."""
     _descends(layers)
     w, gradient = case["w"][:1], case["gradient"][:1]
     bound = _bound(layers, case, w, reference.descended(case.config, gradient))
-    observed = _steps(layers, case, w, gradient)
-    return within(observed, reference.step(case.config, w, gradient), bound, dims=ELEMENTS, what="w′")
+    return _both(layers, case, (w, gradient), reference.step(case.config, w, gradient), bound)
 
 
 @prop(
@@ -92,11 +102,11 @@ def matches_definition(layers: Layers, case: Case) -> Evidence:
     formula="gradient = 0: w′ = (1 − ηλ)·w",
     statements=["3.2"],
 )
-def shrinks_by_its_share(layers: Layers, case: Case) -> Evidence:
-    """Without a gradient every step takes the same share off each weight."""
+def shrinks_by_its_share(layers: Layers, case: Case) -> list[Evidence]:
+    """Without a gradient every step takes the same share off each weight, of a vector and of a matrix."""
     w = _shrinks(layers, case)
     expected = widen(w) - reference.decayed(case.config, w)
-    return within(_steps(layers, case, w, 0 * w), expected, _bound(layers, case, w, 0.0), dims=ELEMENTS, what="w′")
+    return _both(layers, case, (w, 0 * w), expected, _bound(layers, case, w, 0.0))
 
 
 @prop(
@@ -191,10 +201,10 @@ def decay_as_declared(layers: Layers, case: Case) -> Evidence:
 def optimiser_as_declared(layers: Layers, case: Case) -> list[Evidence]:
     """The first step is proportional to the gradient, or grows far less than it does, as declared in `optimiser`.
 
-    From w = 0 on, where no decay has a part in it. A step that is divided by the gradient's own size does not grow at
-    all with it; half of the gradient's growth lies between.
+    From w = 0 on, where no decay has a part in it. A step that is divided by the gradient's own size does not grow with
+    it where that is large beside what is added to it, as ε is; half of the gradient's growth lies between.
     """
-    gradient = case["gradient"][:1]
+    gradient = LARGE[case.dtype] * case["gradient"][:1]
     one = _steps(layers, case, 0 * gradient, gradient)
     if layers.declared("optimiser") == "gradient_descent":
         expected = -reference.descended(case.config, gradient)

@@ -6,7 +6,6 @@ Purity and interface do not depend on hostile numbers, so the numbers are multip
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -48,11 +47,12 @@ class Lengths(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The lengths of a case's axes, the numbers of spatial axes (empty: any), and whether there are γ and β."""
+    """The lengths of a case's axes, the numbers of spatial axes (empty: any), whether there are γ and β, and ε."""
 
     lengths: Lengths
     axes: tuple[int, ...]
     affine: bool
+    eps: tuple[float, ...]
 
 
 # Many samples in one call cost little more than few: a long batch is many cases.
@@ -61,6 +61,7 @@ POWERS = Lengths((8, 4, 16), (4, 2, 8), (2, 4))  # the mean of so many small who
 SEEDS = st.integers(0, 2**31 - 1)
 STRENGTHS = ((0.5, 0.25), (0.5, 0.0), (0.0, 0.25))
 RATES = (0.25, 0.5, 0.7)
+EPS = (1e-5, 1e-3)
 
 
 def calls(plan: Plan) -> list[SearchStrategy[Case]]:
@@ -78,13 +79,7 @@ def with_parameters(plan: Plan) -> list[SearchStrategy[Case]]:
 
 def whole(plan: Plan) -> list[SearchStrategy[Case]]:
     """As `calls`, small whole numbers on short axes and ε = 1: the order of a sum matters as little as it can."""
-    return [cases.map(_unit_eps) for cases in _strata(plan, POWERS, _whole)]
-
-
-def _unit_eps(case: Case) -> Case:
-    if not hasattr(case.config, "eps"):
-        return case
-    return dataclasses.replace(case, config=dataclasses.replace(case.config, eps=1.0))
+    return _strata(plan, POWERS, _whole, eps=(1.0,))
 
 
 def wide(plan: Plan) -> list[SearchStrategy[Case]]:
@@ -99,9 +94,11 @@ def laid_out(case: Case, layout: str) -> Case:
     return case.with_arrays(**{name: lay(case[name]) for name in names})
 
 
-def _strata(plan: Plan, sizes: Lengths, fill: Callable[..., Array]) -> list[SearchStrategy[Case]]:
+def _strata(
+    plan: Plan, sizes: Lengths, fill: Callable[..., Array], eps: tuple[float, ...] = EPS
+) -> list[SearchStrategy[Case]]:
     affine = (True, False) if hasattr(FAMILIES[plan.family].config, "affine") else (False,)
-    wanted = [Wanted(_from(sizes, plan, i, len(affine)), plan.axes, choice) for i, choice in enumerate(affine)]
+    wanted = [Wanted(_from(sizes, plan, i, len(affine)), plan.axes, choice, eps) for i, choice in enumerate(affine)]
     return [_cases(plan, each, fill) for each in wanted]
 
 
@@ -158,6 +155,7 @@ def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:
         known = (2, 1, 0, 3) if kind is not InstanceNormConfig else (2, 1, 3)
         ndim = draw(st.sampled_from([n for n in known if n in (wanted.axes or known)]))
         extra = {name: draw(st.sampled_from(choices)) for name, choices in options.items()}
+        extra["eps"] = draw(st.sampled_from(wanted.eps))
         channels = draw(st.sampled_from(wanted.lengths.inner))
         if kind is GroupNormConfig:
             channels = channels if ndim else max(channels, 2)
@@ -174,7 +172,7 @@ def _features(kind: type) -> Callable[..., tuple[Any, Dims]]:
     def shapes(draw: DrawFn, wanted: Wanted) -> tuple[Any, Dims]:
         shape = tuple(draw(st.sampled_from(wanted.lengths.inner)) for _ in range(draw(st.sampled_from((1, 2)))))
         shape = shape if any(n > 1 for n in shape) else (*shape[:-1], 2)
-        config = kind(shape=shape, eps=draw(st.sampled_from(EPS)), affine=wanted.affine)
+        config = kind(shape=shape, eps=draw(st.sampled_from(wanted.eps)), affine=wanted.affine)
         features = ("F0", "F1")[: len(shape)]
         dims = _batched(("N", *features), features if config.affine else None)
         if kind is RMSNormConfig:
@@ -189,16 +187,15 @@ def _batched(axes: tuple[str, ...], parameters: tuple[str, ...] | None = None) -
     return dims | {"scale": parameters, "shift": parameters} if parameters else dims
 
 
-EPS = (1e-5, 1e-3)
 _SHAPES: dict[type, Callable[..., tuple[Any, Dims]]] = {
     PenaltyConfig: _penalty,
     MinimiserConfig: _minimiser,
     WeightDecayConfig: _weight_decay,
     PriorConfig: _prior,
     DropoutConfig: _dropout,
-    BatchNormConfig: _channels(BatchNormConfig, eps=EPS, momentum=(0.1, 0.3)),
-    InstanceNormConfig: _channels(InstanceNormConfig, eps=EPS),
-    GroupNormConfig: _channels(GroupNormConfig, eps=EPS),
+    BatchNormConfig: _channels(BatchNormConfig, momentum=(0.1, 0.3)),
+    InstanceNormConfig: _channels(InstanceNormConfig),
+    GroupNormConfig: _channels(GroupNormConfig),
     LayerNormConfig: _features(LayerNormConfig),
     RMSNormConfig: _features(RMSNormConfig),
 }

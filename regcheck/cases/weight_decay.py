@@ -20,6 +20,7 @@ DECAYS = (0.7, 1.3, 0.5, 0.1, 0.02)  # times any of RATES less than 1: a step th
 STRONG = (3.0, 2.9, 5.0)  # times 0.5 or 0.7 more than 1: a step beyond 0
 EXACT = (0.5, 2.0, 1.0, 0.25)  # times a multiple of ⅛ a multiple of 1/32
 SIZES, STEPS = (17, 5, 33, 8, 1), (3, 1, 2, 5)
+MANY = (130,), (12,)  # weights beyond a block, steps beyond a start
 SPREAD = {"float16": 6, "float32": 20, "float64": 60}  # of magnitudes, in powers of 2
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -30,8 +31,8 @@ def steps(plan: Plan) -> st.SearchStrategy[Case]:
 
 
 def any_decay(plan: Plan) -> list[st.SearchStrategy[Case]]:
-    """As `steps`, and with η·decay > 1."""
-    return [steps(plan), _drawn(_wide, plan, (0.5, 0.7), STRONG)]
+    """As `steps`, and with η·decay > 1, and with many weights and steps."""
+    return [steps(plan), _drawn(_wide, plan, (0.5, 0.7), STRONG), _drawn(_wide, plan, RATES, DECAYS, *MANY)]
 
 
 def exact(plan: Plan) -> st.SearchStrategy[Case]:
@@ -42,9 +43,16 @@ def exact(plan: Plan) -> st.SearchStrategy[Case]:
     return _drawn(_exact, plan, RATES, EXACT)
 
 
-def _drawn(fill: Any, plan: Plan, rates: tuple[float, ...], decays: tuple[float, ...]) -> st.SearchStrategy[Case]:
+def _drawn(  # noqa: PLR0913, PLR0917  (one argument a choice)
+    fill: Any,
+    plan: Plan,
+    rates: tuple[float, ...],
+    decays: tuple[float, ...],
+    sizes: tuple[int, ...] = SIZES,
+    steps: tuple[int, ...] = STEPS,
+) -> st.SearchStrategy[Case]:
     config = st.builds(WeightDecayConfig, st.sampled_from(rates), st.sampled_from(decays))
-    return st.builds(fill, st.just(plan), config, st.sampled_from(STEPS), st.sampled_from(SIZES), SEEDS)
+    return st.builds(fill, st.just(plan), config, st.sampled_from(steps), st.sampled_from(sizes), SEEDS)
 
 
 def _wide(plan: Plan, config: WeightDecayConfig, steps: int, size: int, seed: int) -> Case:

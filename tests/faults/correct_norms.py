@@ -157,6 +157,17 @@ class LayerFlushedDeclared(LayerNorm):
 
 
 @regcheck.implements("batch_norm")
+class BatchAffineAlone(BatchNorm):
+    """Offers no layer without γ and β."""
+
+    def __init__(self, config: Any) -> None:
+        if not config.affine:
+            msg = "there is no layer without scale and shift"
+            raise regcheck.Unsupported(msg)
+        super().__init__(config)
+
+
+@regcheck.implements("batch_norm")
 class BatchCompensated(BatchNorm):
     """Compensated sums."""
 

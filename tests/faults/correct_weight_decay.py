@@ -125,3 +125,15 @@ class SignDescent(Optimiser):
 
     def _step(self, w: Array, gradient: Array, rate: Any, decay: Any) -> Array:
         return (1 - rate * decay) * w - rate * np.sign(gradient)
+
+
+@regcheck.implements("weight_decay", declares={"optimiser": "adaptive"})
+class AdagradFromATenth(Optimiser):
+    """Adagrad, whose accumulated squares start at 0.1, as some libraries' do; decay beside it."""
+
+    squares: Any = 0.1
+
+    def _step(self, w: Array, gradient: Array, rate: Any, decay: Any) -> Array:
+        wide = gradient.astype(np.promote_types(gradient.dtype, np.float32))
+        self.squares = self.squares + np.square(wide)
+        return (w - rate * (decay * w)) - rate * wide / (np.sqrt(self.squares) + wide.dtype.type(1e-7))

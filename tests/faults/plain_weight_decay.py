@@ -17,6 +17,10 @@ EXPECTED = {
     "ClipsGradient": "weight_decay.matches-definition",
     "DecayForgetsRate": "weight_decay.shrinks-by-its-share",
     "DecaysOnce": "weight_decay.shrinks-by-its-share",
+    "DecaysVectorsAlone": "weight_decay.shrinks-by-its-share",
+    "DecayStopsAt64": "weight_decay.shrinks-by-its-share",
+    "DecayDoublesAfterFive": "weight_decay.shrinks-by-its-share",
+    "MatricesStandStill": "weight_decay.matches-definition",
     "DecaysHalf": "weight_decay.same-as-l2-penalty",
     "DecaysTwice": "weight_decay.same-as-l2-penalty",
     "SoftThreshold": "weight_decay.never-reaches-zero",
@@ -291,3 +295,38 @@ class AdamClimbs(AdamW):
 
     def _update(self, w: Array, gradient: Array) -> Array:
         return -super()._update(w, gradient)
+
+
+@regcheck.implements("weight_decay")
+class DecaysVectorsAlone(Descent):
+    """Leaves matrices as they are, where it is biases that many leave out."""
+
+    def _decayed(self, w: Array) -> Array:
+        return super()._decayed(w) if w.ndim == 1 else w
+
+
+@regcheck.implements("weight_decay")
+class DecayStopsAt64(Descent):
+    """A block of 64 weights decays; what is over does not."""
+
+    def _decayed(self, w: Array) -> Array:
+        return np.concatenate([super()._decayed(w[:64]), w[64:]])
+
+
+@regcheck.implements("weight_decay", declares={"optimiser": "adaptive"})
+class DecayDoublesAfterFive(AdamW):
+    """Decays twice from the sixth step on."""
+
+    calls = 0
+
+    def _decayed(self, w: Array) -> Array:
+        self.calls += 1
+        return super()._decayed(w) - (self.rate * self.decay * w if self.calls > 5 else 0)
+
+
+@regcheck.implements("weight_decay")
+class MatricesStandStill(Descent):
+    """Does nothing to a matrix."""
+
+    def _step(self, w: Array, gradient: Array) -> Array:
+        return super()._step(w, gradient) if w.ndim == 1 else w
