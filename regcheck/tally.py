@@ -62,11 +62,10 @@ class Tally:
 
     def shortfall(self) -> str:
         """What is missing where too few cases were judged; configs refused and cases only labelled are apart."""
-        missing = self.spent - self.cases
-        planned = self.cases + missing + self.empty
+        planned = self.spent + self.empty
         if self.cases >= ENOUGH * planned:
             return ""
-        why = [*self.reasons] if missing else []
+        why = [*self.reasons] if self.spent > self.cases else []
         why += ["in the rest nothing was compared"] if self.empty else []
         return f"judged {self.cases} of {planned} cases only: {'; '.join(why)}"
 

@@ -137,6 +137,16 @@ def same_divided(layer: HostedLayer, case: Case, training: bool) -> list[Evidenc
     ]
 
 
+def same_in_both_modes(layer: HostedLayer, case: Case) -> list[Evidence]:
+    """Evidence that training and inference give the same bits, in any order."""
+    x, dims = case["x"], case.dims["x"]
+    first, infer, again = (run(layer, x, training) for training in (True, False, True))
+    return [
+        same_bits(infer, first, dims=dims, what="y in inference"),
+        same_bits(again, first, dims=dims, what="y in training again"),
+    ]
+
+
 def close_divided(layer: HostedLayer, case: Case, training: bool, want: Expected) -> list[Evidence]:  # noqa: FBT001
     """Evidence that a sample's output does not depend on its batch, within the bound."""
     whole, halves, alone = divided(layer, case, training)

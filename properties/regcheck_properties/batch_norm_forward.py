@@ -14,10 +14,9 @@ from regcheck_properties._norm_evidence import (
     shifted,
     single_values,
 )
-from regcheck_properties._norms import Array, agree, batch_norm, defined, given, judge, layer_of, run, with_state
+from regcheck_properties._norms import WIDE, Array, agree, batch_norm, defined, given, judge, layer_of, run, with_state
 
 SOURCE = "Ioffe and Szegedy 2015, algorithm 1"
-WIDE = ("float32", "float64")
 along = reference.batch_norm.along_channels
 
 

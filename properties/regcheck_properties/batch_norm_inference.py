@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 
-from regcheck import Case, Evidence, Layers, Unsupported, cases, holds, prop, reference, same_bits, within
+from regcheck import Case, Evidence, Layers, cases, holds, prop, reference, same_bits, within
 from regcheck_properties._norm_evidence import close_divided, same_divided
-from regcheck_properties._norms import defined, given, judge, layer_of, recorded, run, with_state
+from regcheck_properties._norms import bits_promised, defined, given, judge, layer_of, recorded, run, with_state
 
 SOURCE = "Ioffe and Szegedy 2015, algorithm 2"
 
@@ -83,9 +83,7 @@ def inference_independent_of_batch(layers: Layers, case: Case) -> list[Evidence]
 )
 def inference_bitwise(layers: Layers, case: Case) -> list[Evidence]:
     """In inference a sample's bits do not depend on the batch that it is in, nor on the batch's size."""
-    if layers.declared("batch_invariance") != "bitwise":
-        msg = "batch_invariance=bound: no bits are promised"
-        raise Unsupported(msg)
+    bits_promised(layers)
     return same_divided(with_state(layers, case), case, training=False)
 
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from regcheck import cases, prop
 from regcheck_properties import groups as laws
-from regcheck_properties._norms import given
-
-WIDE = ("float32", "float64")
-# Lengths that have no exact reciprocal, and one of two values: what is lost in a constant's mean grows with them.
-INEXACT = (33, 127, 2, 1025)
+from regcheck_properties._norms import INEXACT, WIDE, given
 
 matches_definition = prop(
     "group_norm.matches-definition",

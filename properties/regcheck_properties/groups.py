@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from regcheck import Unsupported, bounds, reference, same_bits, within
+from regcheck import bounds, reference, within
 from regcheck_properties._norm_evidence import (
     close_divided,
     constant,
@@ -18,6 +18,7 @@ from regcheck_properties._norm_evidence import (
     moments,
     rescaled,
     same_divided,
+    same_in_both_modes,
     shifted,
     single_values,
 )
@@ -25,6 +26,7 @@ from regcheck_properties._norms import (
     Array,
     Expected,
     agree,
+    bits_promised,
     defined,
     group_norm,
     judge,
@@ -110,21 +112,14 @@ def batch_size_invariant(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def batch_size_invariant_bitwise(layers: Layers, case: Case) -> list[Evidence]:
     """A sample's bits do not depend on the batch that it is in, nor on the batch's size."""
-    if layers.declared("batch_invariance") != "bitwise":
-        msg = "batch_invariance=bound: no bits are promised"
-        raise Unsupported(msg)
+    bits_promised(layers)
     return same_divided(layer_of(layers, case), case, case.values["training"])
 
 
 @defined
 def training_equals_inference(layers: Layers, case: Case) -> list[Evidence]:
     """Training and inference give the same, in any order: the layer keeps no state."""
-    layer, x = layer_of(layers, case), case["x"]
-    first, infer, again = (run(layer, x, training) for training in (True, False, True))
-    return [
-        same_bits(infer, first, dims=case.dims["x"], what="y in inference"),
-        same_bits(again, first, dims=case.dims["x"], what="y in training again"),
-    ]
+    return same_in_both_modes(layer_of(layers, case), case)
 
 
 # --- location, scale, and the edges
@@ -197,7 +192,7 @@ def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def gradient_parameters(layers: Layers, case: Case) -> list[Evidence]:
     """The gradients with respect to γ and β are the closed form's, summed over the batch and over space."""
-    case = judged_samples(case, group_norm(layers, case))
+    case = judged_samples(case, group_norm(layers, case).standard.judged)
     if not case["x"].size:
         return [outside(case)]
     found, want = backward(layers, case), group_norm(layers, case)
@@ -220,7 +215,7 @@ def parameter_bounds(case: Case, want: Expected) -> tuple[Array, Array]:
 @defined
 def gradient_additive(layers: Layers, case: Case) -> list[Evidence]:
     """Over concatenated batches the gradients of γ and β add up, whatever the parts' sizes."""
-    case = judged_samples(case, group_norm(layers, case))
+    case = judged_samples(case, group_norm(layers, case).standard.judged)
     x, dy = case["x"], case["cotangent"]
     if len(x) < 2:
         return [outside(case)]

@@ -10,6 +10,7 @@ from regcheck import Evidence, prop
 from regcheck.cases import priors as cases
 from regcheck.reference import priors as reference
 from regcheck_properties import priors as laws
+from regcheck_properties.penalties import agree
 
 if TYPE_CHECKING:
     from regcheck import Case, Layers
@@ -75,4 +76,4 @@ def more_density_at_zero(layers: Layers, case: Case) -> Evidence:
         gaussian = -(np.log(np.longdouble(second.observed)) + reference.log_two_pi()) / 2
         blur = -np.log1p(-np.minimum(second.slack / reference.variance(layers.family, case.config.scale), 1)) / 2
     expected = np.full(1, (reference.log_two_pi() - np.log(np.longdouble(2))) / 2)
-    return laws.agree(peak.observed - gaussian, expected, peak.bound + blur, what="log p(0)/p_Gauss(0)")
+    return agree(peak.observed - gaussian, expected, peak.bound + blur, what="log p(0)/p_Gauss(0)")

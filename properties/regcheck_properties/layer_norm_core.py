@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from regcheck import Case, Evidence, Layers, Unsupported, cases, prop, same_bits
+from regcheck import Case, Evidence, Layers, cases, prop
 from regcheck_properties._layer_norm_batches import in_calls, placed
-from regcheck_properties._norm_evidence import close_divided, isolated, same_divided
-from regcheck_properties._norms import agree, defined, given, judge, layer_norm, layer_of, run
+from regcheck_properties._norm_evidence import close_divided, isolated, same_divided, same_in_both_modes
+from regcheck_properties._norms import agree, bits_promised, defined, given, judge, layer_norm, layer_of, run
 
 SOURCE = "Ba, Kiros and Hinton 2016, equations 3 and 4"
 
@@ -55,9 +55,7 @@ def batch_size_invariant(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def batch_size_invariant_bitwise(layers: Layers, case: Case) -> list[Evidence]:
     """A sample's bits do not depend on the batch that it is in, nor on the batch's size."""
-    if layers.declared("batch_invariance") != "bitwise":
-        msg = "batch_invariance=bound: no bits are promised"
-        raise Unsupported(msg)
+    bits_promised(layers)
     return same_divided(layer_of(layers, case), case, case.values["training"])
 
 
@@ -130,9 +128,4 @@ def footprint(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def training_equals_inference(layers: Layers, case: Case) -> list[Evidence]:
     """Training and inference give the same, in any order: the layer keeps no state."""
-    layer, x = layer_of(layers, case), case["x"]
-    first, infer, again = (run(layer, x, training) for training in (True, False, True))
-    return [
-        same_bits(infer, first, dims=case.dims["x"], what="y in inference"),
-        same_bits(again, first, dims=case.dims["x"], what="y in training again"),
-    ]
+    return same_in_both_modes(layer_of(layers, case), case)

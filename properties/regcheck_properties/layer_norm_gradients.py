@@ -7,7 +7,18 @@ import numpy as np
 from regcheck import Case, Evidence, Layers, bounds, cases, prop, reference, within
 from regcheck_properties._layer_norm_batches import Call, calls, in_calls, placed
 from regcheck_properties._norm_evidence import gradient_sums
-from regcheck_properties._norms import Array, Expected, defined, given, layer_norm, layer_of, outside, part, run
+from regcheck_properties._norms import (
+    Array,
+    Expected,
+    defined,
+    given,
+    judged_samples,
+    layer_norm,
+    layer_of,
+    outside,
+    part,
+    run,
+)
 
 SOURCE = "Ioffe and Szegedy 2015, section 3, over a sample's features"
 
@@ -23,12 +34,6 @@ def scaled(case: Case) -> Array:
     """g = dy·γ, wide."""
     g = reference.widen(case["cotangent"])
     return g * reference.widen(case["scale"]) if "scale" in case.arrays else g
-
-
-def judged_rows(case: Case, want: Expected) -> Case:
-    """The case without the samples for which accuracy cannot be claimed; they would spoil every sum over the batch."""
-    keep = want.judged.reshape(len(want.y), -1).all(axis=1)
-    return case.with_arrays(x=case["x"][keep], cotangent=case["cotangent"][keep])
 
 
 def input_gradients(layers: Layers, case: Case) -> Array:
@@ -71,7 +76,7 @@ def gradient_input(layers: Layers, case: Case) -> Evidence:
 @defined
 def gradient_parameters(layers: Layers, case: Case) -> list[Evidence]:
     """The gradients with respect to γ and β are the closed form's, with no batch axis and with up to three."""
-    case = judged_rows(case, layer_norm(layers, case))
+    case = judged_samples(case, layer_norm(layers, case).judged)
     if not case["x"].size:
         return [outside(case)]
     return [evidence for call in calls(case) for evidence in sums_of(layers, case, call)]
@@ -129,7 +134,7 @@ def gradient_sum_zero(layers: Layers, case: Case) -> list[Evidence]:
 @defined
 def gradient_additive(layers: Layers, case: Case) -> list[Evidence]:
     """Over concatenated batches the gradients of γ and β add up, whatever the parts' sizes."""
-    case = judged_rows(case, layer_norm(layers, case))
+    case = judged_samples(case, layer_norm(layers, case).judged)
     x, dy = case["x"], case["cotangent"]
     if len(x) < 2:
         return [outside(case)]

@@ -8,9 +8,7 @@ import numpy as np
 
 from regcheck import Case, Evidence, Layers, bounds, cases, prop
 from regcheck_properties._norm_evidence import constant, moments, rescaled, shifted, single_values
-from regcheck_properties._norms import defined, given, judge, layer_norm, layer_of, run
-
-WIDE = ("float32", "float64")
+from regcheck_properties._norms import INEXACT, WIDE, defined, given, judge, layer_norm, layer_of, run
 
 
 @prop(
@@ -59,10 +57,6 @@ def shift_invariance(layers: Layers, case: Case) -> Evidence:
 def scale_law(layers: Layers, case: Case) -> list[Evidence]:
     """Scaling a sample, and ε with its square, changes nothing but the sign, over the whole range of exponents."""
     return rescaled(layers, case, layer_norm, case.values["training"])
-
-
-# Lengths that have no exact reciprocal, and one of two values: what is lost in a constant's mean grows with them.
-INEXACT = (33, 127, 2, 1025)
 
 
 @prop(

@@ -15,6 +15,7 @@ from regcheck.families import PriorConfig
 from regcheck.reference import penalties
 from regcheck.reference import priors as reference
 from regcheck.reference.precision import oracle_roundoff, widen
+from regcheck_properties.penalties import agree
 
 if TYPE_CHECKING:
     from regcheck import Case, Layers
@@ -72,11 +73,6 @@ def scale_law(layers: Layers, case: Case) -> Evidence:
     other = measure(layers, case, w * w.dtype.type(c), PriorConfig(case.config.scale * c))
     height = one.observed - np.log(np.longdouble(c)).astype(one.observed.dtype)
     return agree(other.observed, height, one.bound + other.bound, dims=("W",), what=f"log p({c}·w)")
-
-
-def agree(one: Array, other: Array, slack: Array, **about: Any) -> Evidence:
-    """Evidence that two results differ by at most `slack`; NaN on both sides fails too."""
-    return within(one, np.where(np.isnan(other), np.inf, other), slack, **about)
 
 
 def slopes(layers: Layers, case: Case, expected: Array) -> list[Evidence]:

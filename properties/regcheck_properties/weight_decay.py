@@ -17,6 +17,7 @@ from regcheck.reference import penalties
 from regcheck.reference import weight_decay as reference
 from regcheck.reference.penalties import Strengths
 from regcheck.reference.precision import widen
+from regcheck_properties.penalties import agree
 
 if TYPE_CHECKING:
     from regcheck import Case, Layers
@@ -56,11 +57,6 @@ def _both(layers: Layers, case: Case, arguments: tuple[Array, Array], expected: 
         within(_steps(layers, case, w, gradient), expected, bound, dims=ELEMENTS, what="w′"),
         within(columns, expected, bound, dims=ELEMENTS, what="w′ of a matrix"),
     ]
-
-
-def _agree(one: Array, other: Array, slack: Array, what: str) -> Evidence:
-    """Evidence that two results agree; NaN on both sides fails too."""
-    return within(one, np.where(np.isnan(other), np.inf, other), slack, dims=ELEMENTS, what=what)
 
 
 def _descends(layers: Layers) -> None:
@@ -144,7 +140,7 @@ def same_as_l2_penalty(layers: Layers, case: Case) -> Evidence:
     one, other = _steps(layers, case, w, gradient, decay), _steps(layers, case, w, penalised, 0.0)
     slack = _bound(layers, case, w, reference.descended(case.config, gradient), decay)
     slack = slack + _bound(layers, case, w, reference.descended(case.config, penalised), 0.0)
-    return _agree(one, other, slack, "w′ by decay")
+    return agree(one, other, slack, dims=ELEMENTS, what="w′ by decay")
 
 
 @prop(
@@ -161,7 +157,9 @@ def affine_in_decay(layers: Layers, case: Case) -> Evidence:
     free, once, twice = (_steps(layers, case, w, gradient, decay) for decay in decays)
     update = free - widen(w)
     parts = [_bound(layers, case, w, update, decay) for decay in decays]
-    return _agree(twice - once, once - free, parts[0] + 2 * parts[1] + parts[2], "w′ at 2λ less w′ at λ")
+    return agree(
+        twice - once, once - free, parts[0] + 2 * parts[1] + parts[2], dims=ELEMENTS, what="w′ at 2λ less w′ at λ"
+    )
 
 
 @prop(
@@ -189,7 +187,7 @@ def decay_as_declared(layers: Layers, case: Case) -> Evidence:
         update = free - widen(w)
         expected = free - reference.decayed(case.config, w)
     slack = _bound(layers, case, w, update) + _bound(layers, case, w, update, 0.0)
-    return _agree(observed, expected, slack, "w′")
+    return agree(observed, expected, slack, dims=ELEMENTS, what="w′")
 
 
 @prop(
@@ -241,4 +239,4 @@ def odd(layers: Layers, case: Case) -> Evidence:
     """Weights and gradients of the other sign make the steps of the other sign."""
     w, gradient = case["w"], case["gradient"]
     one, mirrored = _steps(layers, case, w, gradient), _steps(layers, case, -w, -gradient)
-    return _agree(mirrored, -one, np.zeros_like(one), "w′ of −w")
+    return agree(mirrored, -one, np.zeros_like(one), dims=ELEMENTS, what="w′ of −w")
