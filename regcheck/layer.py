@@ -35,7 +35,10 @@ class Layer:
     def assign_parameters(self, values: Arrays) -> None:
         """Set parameters by canonical name; raises Missing for one that the layer does not have."""
         if values:
-            msg = f"the layer has no parameter {min(values)!r}; map it with names={{...}}"
+            msg = (
+                f"the layer has no parameter {min(values)!r}; map it with names={{...}}, or raise Unsupported for "
+                "configs that have it"
+            )
             raise Missing(msg)
 
     def state(self) -> Arrays:

@@ -68,7 +68,7 @@ class SelectingDropout(keras.layers.Layer):
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.rate = float(config.rate)
-        self.seed_generator = keras.random.SeedGenerator(11)
+        self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, x: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002  (Keras' signature)
         """y of x's shape and dtype."""

@@ -46,7 +46,10 @@ def wrapped_layer_norm(config: Any) -> torch.nn.Module:
 
 @regcheck.implements("layer_norm", framework="torch")
 def function_layer_norm(config: Any) -> Callable[..., torch.Tensor]:
-    """A function without parameters: what needs them is not-applicable."""
+    """A function without parameters, for the configs that have none: what needs them is not-applicable."""
+    if config.affine:
+        msg = "a function has no γ and β"
+        raise regcheck.Unsupported(msg)
     return lambda x, training: functional.layer_norm(x, config.shape, None, None, config.eps)
 
 
