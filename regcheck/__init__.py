@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from regcheck.case import Case
     from regcheck.host import Fault
     from regcheck.implementation import Deviation, Implementation, Unsupported, implements
-    from regcheck.property import Evidence, Layers, Property, holds, prop, same_bits, within
+    from regcheck.property import Evidence, Layers, Partner, Property, holds, prop, same_bits, within
     from regcheck.pytest_plugin import parametrize
 
 __version__ = "0.1.0"
@@ -27,6 +27,7 @@ _NAMES = {
     "Fault": "host",
     "Implementation": "implementation",
     "Layers": "property",
+    "Partner": "property",
     "Property": "property",
     "Unsupported": "implementation",
     "holds": "property",
@@ -44,6 +45,7 @@ __all__ = [
     "Fault",
     "Implementation",
     "Layers",
+    "Partner",
     "Property",
     "Unsupported",
     "__version__",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck.host import Fault, HostedLayer, Refused, Session, TooSlowTogether
+from regcheck.host import Fault, HostedLayer, PartnerFault, Refused, Session, TooSlowTogether
 from regcheck.implementation import Unsupported
 from regcheck.property import Evidence, Property, Violation, worst
 
@@ -46,8 +46,8 @@ class Outcome:
 class _View:
     """The session as a law sees it, with some conventions set."""
 
-    def __init__(self, session: Session, conventions: Mapping[str, Any]) -> None:
-        self.family = session.family
+    def __init__(self, session: Session, conventions: Mapping[str, Any], name: str = "") -> None:
+        self.family, self.name = session.family, name
         self._session, self._conventions = session, conventions
         self.asked: set[str] = set()
 
@@ -60,11 +60,19 @@ class _View:
             return self._conventions[convention]
         return self._session.declared(convention)
 
+    @property
+    def partner(self) -> _View:
+        other = self._session.partner
+        if other is None:
+            msg = "the law names no partner"
+            raise CheckerError(msg)
+        return _View(other, {}, other.name)
+
 
 def evaluate(prop: Property, case: Case, session: Session, conventions: Mapping[str, Any] | None = None) -> Outcome:
     """Judge `case`; `conventions` (default: the document's own choices) override what was declared.
 
-    Raises CheckerError when the law itself raises.
+    Raises CheckerError when the law itself raises, or the partner of a relation.
     """
     session.reset()
     view = _View(session, prop.document if conventions is None else conventions)
@@ -76,6 +84,8 @@ def evaluate(prop: Property, case: Case, session: Session, conventions: Mapping[
     except Fault as fault:
         violation = Violation(float("inf"), "a result", fault.sentence(), fault.method or "make")
         return Outcome(violation, fault, peak=float("inf"), cases=1)
+    except PartnerFault as fault:
+        raise CheckerError(str(fault)) from fault
     except TooSlowTogether:
         session.together = False
         return evaluate(prop, case, session, conventions)

@@ -61,8 +61,14 @@ class Audit:
     printed: int = 0
 
 
+class PartnerFault(Exception):  # noqa: N818  (an observation of another layer than the one that is judged)
+    """The partner of a relation did not return."""
+
+
 class Session:
     """Fresh layers of one implementation for laws (`Layers`), in a worker or in this process."""
+
+    partner: PartnerSession | None = None  # the other layer of a relation, while a law asks for it
 
     def __init__(  # noqa: PLR0913, PLR0917  (what a session is about, and nothing else)
         self,
@@ -125,9 +131,11 @@ class Session:
         return ""
 
     def reset(self) -> None:
-        """Forget the layers made so far."""
+        """Forget the layers made so far, the partner's too."""
         self.pending = [{"do": "reset"}]
         self.made = 0
+        if self.partner is not None:
+            self.partner.reset()
 
     def renew(self) -> None:
         """Go on in a fresh worker process."""
@@ -192,11 +200,13 @@ class Session:
         self.worker = None
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker, the partner's too."""
         if self.worker is not None:
             self.worker.end()
             self.worker = None
         self.pending = []
+        if self.partner is not None:
+            self.partner.close()
 
 
 def _fault(seen: Died | Hung | wire.BrokenFrame, message: str, method: str) -> Fault:
@@ -221,6 +231,23 @@ def _raise(error: dict[str, Any]) -> None:
         # What a layer does not offer at all is Missing, whatever the config.
         raise (Unsupported if error["type"] == Missing.__name__ else Refused)(error["message"])
     raise Fault(error["kind"], error["type"], error["message"], error["method"], error["traceback"])
+
+
+class PartnerSession(Session):
+    """Fresh layers of a relation's other side: what is wrong with them is not held against the layer that is judged."""
+
+    def __init__(self, server: Server | None, about: Mapping[str, Any], timeout: float = CALL_SECONDS) -> None:
+        declares = {**about["defaults"], **about["declares"]}
+        super().__init__(server, about["source"], about["attribute"], about["family"], declares, timeout)
+        self.name: str = about["name"]
+
+    def ask(self, *calls: dict[str, Any]) -> dict[str, Any]:
+        """As a session's. Raises PartnerFault or Unsupported."""
+        try:
+            return super().ask(*calls)
+        except Fault as fault:
+            msg = f"the partner {self.name}: {fault.sentence()}"
+            raise PartnerFault(msg) from fault
 
 
 class HostedLayer:

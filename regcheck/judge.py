@@ -108,6 +108,9 @@ class CellJudge:
         dtypes = [d for d in self.about["dtypes"] or DTYPES if d in (self.prop.dtypes or DTYPES)]
         if not dtypes:
             return self._cell("not-applicable", f"judged in {self.prop.dtypes}, the layer has {self.about['dtypes']}")
+        if self.prop.partner is not None and self.session.partner is None:
+            where = f"neither beside this layer nor among the stock of {self.about['framework']}"
+            return self._cell("not-applicable", f"no {self.prop.partner} to compare with: {where}")
         differs = self._declared_otherwise()
         if differs:
             return self._judge_convention(dtypes, differs)

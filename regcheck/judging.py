@@ -20,7 +20,7 @@ from regcheck import canaries, registry, replay
 from regcheck.case import Case
 from regcheck.errors import UsageError, WorkerError
 from regcheck.families import PenaltyConfig
-from regcheck.host import CALL_SECONDS, Session
+from regcheck.host import CALL_SECONDS, PartnerSession, Session
 from regcheck.implementation import versions_fit
 from regcheck.judge import CellJudge, Expected, Judgement, Settings
 from regcheck.processes import Server
@@ -118,20 +118,33 @@ class Judging:
         witnesses, problem = _witnesses(about)
         if problem:
             self.tell({"event": "problem", "message": problem})
+        partners: dict[str, PartnerSession] = {}
         try:
             for name in unit["properties"]:
                 law = self.properties[name]
+                session.partner = self._partner(law, unit, partners)
                 expected = _expected(name, about, unit["versions"], witnesses)
                 judged = CellJudge(law, session, about, settings, expected).judge()
                 self._tell_cell(judged, law, unit)
         finally:
-            session.close()
+            for opened in (session, *partners.values()):
+                opened.close()
+
+    def _partner(self, law: Property, unit: dict[str, Any], opened: dict[str, PartnerSession]) -> PartnerSession | None:
+        """The session of the law's partner, opened when a law first asks for it; None where there is none."""
+        about = unit["partners"].get(law.partner)
+        if about is None or law.partner is None:
+            return None
+        if law.partner not in opened:
+            server = None if unit["in_process"] else self.server(unit["python"], about["adapter"])
+            opened[law.partner] = PartnerSession(server, about, unit["timeout"])
+        return opened[law.partner]
 
     def _tell_cell(self, judged: Judgement, law: Property, unit: dict[str, Any]) -> None:
         cell = msgspec.structs.replace(judged.cell, environment=unit["environment"])
         if judged.finding is not None and cell.witness is not None:
             try:
-                path = replay.write(judged.finding, law, unit["about"], unit["source"], unit["python"])
+                path = replay.write(judged.finding, law, unit)
             except UsageError as error:
                 self.tell({"event": "problem", "message": str(error)})
             else:

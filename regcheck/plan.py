@@ -15,6 +15,7 @@ from regcheck.families import FAMILIES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from regcheck.partners import Found
     from regcheck.property import Property
     from regcheck.registry import Entry
 
@@ -56,19 +57,24 @@ class Target:
     stock: bool = False
 
 
-def targets_of(request: Request, entries: Sequence[Entry], adapters: Mapping[str, str]) -> list[Target]:
-    """The request's targets, or every installed entry point when it names none. Raises UsageError."""
+def stock(entries: Sequence[Entry], adapters: Mapping[str, str]) -> list[Target]:
+    """Every installed entry point of implementations."""
+    counts = Counter(entry.name for entry in entries)
+    return [
+        Target(
+            entry.name if counts[entry.name] == 1 else f"{entry.distribution}:{entry.name}",
+            entry.source(),
+            entry.name if entry.name in adapters else "plain",
+            stock=True,
+        )
+        for entry in entries
+    ]
+
+
+def targets_of(request: Request, installed: list[Target]) -> list[Target]:
+    """The request's targets, or all that is installed when it names none. Raises UsageError."""
     if not request.targets:
-        counts = Counter(entry.name for entry in entries)
-        return [
-            Target(
-                entry.name if counts[entry.name] == 1 else f"{entry.distribution}:{entry.name}",
-                entry.source(),
-                entry.name if entry.name in adapters else "plain",
-                stock=True,
-            )
-            for entry in entries
-        ]
+        return installed
     return [_target(text, request.family) for text in dict.fromkeys(request.targets)]
 
 
@@ -134,11 +140,11 @@ def _near(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {close[0]!r}?" if close else "`regcheck list` names them all."
 
 
-def named_apart(found: list[tuple[Target, dict[str, Any]]]) -> list[tuple[Target, dict[str, Any]]]:
+def named_apart(found: list[Found]) -> list[Found]:
     """Give implementations of equal name an `@target` suffix, and those of one target their attribute's too."""
     names = _apart([about["name"] for _, about in found], [f"@{target.label}" for target, _ in found])
     names = _apart(names, [f":{about['attribute']}" for _, about in found])
-    return [(target, {**about, "name": name}) for (target, about), name in zip(found, names, strict=True)]
+    return [one._replace(about={**one.about, "name": name}) for one, name in zip(found, names, strict=True)]
 
 
 def _apart(names: list[str], suffixes: list[str]) -> list[str]:

@@ -68,6 +68,16 @@ class Layers(Protocol):
     def declared(self, convention: str) -> Any:
         """The declared value of a convention, or its default."""
 
+    @property
+    def partner(self) -> Partner:
+        """The other layer of a relation, for laws that name a `partner`."""
+
+
+class Partner(Layers, Protocol):
+    """The same of the family that a law names as its `partner`, and the name of that implementation."""
+
+    name: str
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -110,6 +120,7 @@ class Property:
     families: tuple[str, ...] | None = None
     examples: int | None = None
     sentinels: tuple[str, ...] = ("values",)
+    partner: str | None = None
 
     def applies_to(self, family: str) -> bool:
         """Whether the property is a law of `family`."""
@@ -141,6 +152,7 @@ def prop(  # noqa: PLR0913  (one keyword per fact about a law)
     families: Sequence[str] | None = None,
     examples: int | None = None,
     sentinels: Sequence[str] = ("values",),
+    partner: str | None = None,
 ) -> Callable[[Callable[[Layers, Case], Evidence | Sequence[Evidence]]], Property]:
     """Declare the decorated law `(layers, case) -> Evidence` a property.
 
@@ -150,6 +162,8 @@ def prop(  # noqa: PLR0913  (one keyword per fact about a law)
     families concerned. `examples`: a fixed number of examples where the cost of one is large
     (statistical laws take their own samples). `sentinels`: ways to spoil a layer's answers, of which
     the law must notice one (`regcheck.sentinel`); "values", other numbers, is what most laws must notice.
+    `partner`: another family, of which the law compares a layer with this one's; it comes from the same target, else
+    from the stock of the same framework, else the law is not applicable.
     Raises ValueError for a law without a sentence and for an unknown sentinel.
     """
 
@@ -180,6 +194,7 @@ def prop(  # noqa: PLR0913  (one keyword per fact about a law)
             families=tuple(families) if families is not None else None,
             examples=examples,
             sentinels=tuple(sentinels),
+            partner=partner,
         )
 
     return declare

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from regcheck import files, storage
 from regcheck.errors import UsageError, WorkerError
 from regcheck.evaluate import Outcome, evaluate
-from regcheck.host import CALL_SECONDS, Session
+from regcheck.host import CALL_SECONDS, PartnerSession, Session
 from regcheck.processes import Server
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Stored:
     python: str
     case: Case
     history: tuple[Case, ...]
+    partner: dict[str, Any] | None = None
 
 
 def code_digest(source: Mapping[str, Any]) -> str:
@@ -60,11 +61,12 @@ def slug(text: str, digest: str = "") -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', text).strip('-.')[:80]}-{digest[:8]}"
 
 
-def write(finding: Finding, prop: Property, about: Mapping[str, Any], source: Mapping[str, Any], python: str) -> str:
-    """Write the replay file of a finding under `.regcheck/`; its path relative to the working folder.
+def write(finding: Finding, prop: Property, unit: Mapping[str, Any]) -> str:
+    """Write the replay file of a unit's finding under `.regcheck/`; its path relative to the working folder.
 
     Its name follows from what it holds: no run overwrites the case that another one reports.
     """
+    about, source = unit["about"], unit["source"]
     body: dict[str, Any] = {
         "format": FORMAT,
         "property": prop.id,
@@ -73,7 +75,8 @@ def write(finding: Finding, prop: Property, about: Mapping[str, Any], source: Ma
         **{k: about[k] for k in ("attribute", "name", "framework", "adapter", "family")},
         "declares": {**about["defaults"], **about["declares"]},
         "code": code_digest(source),
-        "python": python,
+        "python": unit["python"],
+        "partner": unit["partners"].get(prop.partner),
         "case": storage.case_to_json(finding.case),
         "history": [storage.case_to_json(c) for c in finding.history],
     }
@@ -122,6 +125,7 @@ def _stored(body: dict[str, Any]) -> Stored:
         declares=dict(body["declares"]),
         case=storage.case_from_json(family, body["case"]),
         history=tuple(storage.case_from_json(family, c) for c in body["history"]),
+        partner=body.get("partner"),
         **{k: str(body[k]) for k in texts},
     )
 
@@ -168,6 +172,8 @@ def _notes(stored: Stored, law: Property) -> tuple[str, ...]:
 def judge_again(stored: Stored, prop: Property, server: Server, timeout: float = CALL_SECONDS) -> Outcome:
     """Judge a stored case on the layer as it is now."""
     session = Session(server, stored.source, stored.attribute, stored.family, stored.declares, timeout)
+    if stored.partner is not None:
+        session.partner = PartnerSession(server, stored.partner, timeout)
     try:
         for earlier in stored.history:
             evaluate(prop, earlier, session)

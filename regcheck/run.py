@@ -13,7 +13,8 @@ import msgspec
 from regcheck import __version__, files, machine, registry
 from regcheck.court import Court, OwnCourt
 from regcheck.errors import UsageError
-from regcheck.plan import Request, Target, check_deviations, named_apart, select, targets_of
+from regcheck.partners import Found, partners, stock_to_look_at
+from regcheck.plan import Request, Target, check_deviations, named_apart, select, stock, targets_of
 from regcheck.report import records
 from regcheck.verdict import Cell, Report, summarise
 
@@ -53,13 +54,15 @@ class Run:
         self.problems += catalogue.problems
         self.whole = not catalogue.problems
         laws = select(self.request, catalogue.properties)
-        targets = targets_of(self.request, registry.entries(registry.IMPLEMENTATIONS), registry.adapters())
+        installed = stock(registry.entries(registry.IMPLEMENTATIONS), registry.adapters())
+        targets = targets_of(self.request, installed)
         self._save(force=True)
         jobs = self.request.jobs or max(1, min(os.cpu_count() or 1, 8))
         court = OwnCourt() if self.request.in_process else Court(jobs)
         clean = False
         try:
-            units = self._probe(court, targets, catalogue.properties, laws)
+            found = self._probe(court, targets)
+            units = self._units(found, self._probe_stock(court, found, laws, installed), catalogue.properties, laws)
             if not units:
                 self.problems.append(self._nothing())
             self._judge(court, units)
@@ -82,53 +85,78 @@ class Run:
 
     # --- finding implementations
 
-    def _probe(
-        self, court: Court | OwnCourt, targets: list[Target], properties: Mapping[str, Property], laws: list[Property]
-    ) -> list[dict[str, Any]]:
-        pythons = self.request.pythons or (sys.executable,)
-        self.environments = [{"id": i} for i in range(len(pythons))]
-        units: list[dict[str, Any]] = [{"do": "canaries", "python": p, "label": p} for p in pythons]
-        for i, python in enumerate(pythons):
-            for target in targets:
-                probe = {"do": "probe", "python": python, "environment": i, "source": target.source}
-                units.append({**probe, "adapter": target.adapter, "label": target.label})
-        found: dict[int, list[tuple[Target, dict[str, Any]]]] = {i: [] for i in range(len(pythons))}
-        by_label = {t.label: t for t in targets}
-        for unit, event in court.run(units):
-            self._take_probe(unit, event, by_label, found)
-        planned = []
-        for i, python in enumerate(pythons):
-            order = {t.label: n for n, t in enumerate(targets)}
-            for target, about in named_apart(sorted(found[i], key=lambda pair: order[pair[0].label])):
-                check_deviations(about, properties)
-                planned += self._unit(target, about, python, i, laws)
-        return planned
+    def _probe(self, court: Court | OwnCourt, targets: list[Target]) -> list[list[Found]]:
+        """What the targets hold, by environment."""
+        self.environments = [{"id": i} for i in range(len(self._pythons()))]
+        canaries: list[dict[str, Any]] = [{"do": "canaries", "python": p, "label": p} for p in self._pythons()]
+        found: list[list[Found]] = [[] for _ in self._pythons()]
+        by_label = {target.label: target for target in targets}
+        for unit, event in court.run([*canaries, *self._probes(targets)]):
+            if event["event"] == "canaries":
+                self.misjudged += event["wrong"]
+                self.canaries = "misjudged: " + "; ".join(self.misjudged) if self.misjudged else "judged rightly"
+            else:
+                self._take_probe(unit, event, by_label.get(unit["label"]), found)
+        order = {target.label: n for n, target in enumerate(targets)}
+        return [named_apart(sorted(each, key=lambda one: order[one.target.label])) for each in found]
+
+    def _pythons(self) -> tuple[str, ...]:
+        return self.request.pythons or (sys.executable,)
+
+    def _probes(self, targets: list[Target]) -> list[dict[str, Any]]:
+        about = {"do": "probe"}
+        return [
+            {**about, "python": p, "environment": i, "source": t.source, "adapter": t.adapter, "label": t.label}
+            for i, p in enumerate(self._pythons())
+            for t in targets
+        ]
 
     def _take_probe(
-        self,
-        unit: dict[str, Any],
-        event: dict[str, Any],
-        by_label: dict[str, Target],
-        found: dict[int, list[tuple[Target, dict[str, Any]]]],
+        self, unit: dict[str, Any], event: dict[str, Any], target: Target | None, found: list[list[Found]]
     ) -> None:
         kind = event["event"]
-        if kind == "canaries":
-            self.misjudged += event["wrong"]
-            self.canaries = "misjudged: " + "; ".join(self.misjudged) if self.misjudged else "judged rightly"
-        elif kind == "unreachable" and unit["do"] == "probe" and by_label[unit["label"]].stock:
-            self._take_missing(unit["label"], event["message"])
+        if kind == "unreachable" and target is not None and target.stock:
+            self._take_missing(target.label, event["message"])
         elif kind == "unreachable":
             raise UsageError(event["message"])
         elif kind == "internal":
             self.internal.append(event["message"])
-        elif kind == "probed":
-            target = by_label[unit["label"]]
+        elif kind == "probed" and target is not None:
             self.environments[unit["environment"]].update(event["versions"])
             if "error" in event["reply"]:
                 self._take_broken(target, event["reply"]["error"], unit["python"] if self.request.pythons else "")
                 return
-            for about in event["reply"]["result"]["implementations"]:
-                found[unit["environment"]].append((target, about))
+            described = event["reply"]["result"]["implementations"]
+            found[unit["environment"]] += [Found(target, about) for about in described]
+
+    def _probe_stock(
+        self, court: Court | OwnCourt, found: list[list[Found]], laws: list[Property], installed: list[Target]
+    ) -> list[list[Found]]:
+        """By environment, the stock in which partners of relations are looked for; what is not there has none."""
+        wanted = stock_to_look_at([one for each in found for one in each], laws, installed)
+        stocked: list[list[Found]] = [[] for _ in found]
+        by_label = {target.label: target for target in wanted}
+        for unit, event in court.run(self._probes(wanted)) if wanted else ():
+            if event["event"] == "probed" and "error" not in event["reply"]:
+                described = event["reply"]["result"]["implementations"]
+                stocked[unit["environment"]] += [Found(by_label[unit["label"]], about) for about in described]
+        return stocked
+
+    def _units(
+        self,
+        found: list[list[Found]],
+        stocked: list[list[Found]],
+        properties: Mapping[str, Property],
+        laws: list[Property],
+    ) -> list[dict[str, Any]]:
+        """The cells that follow from what was found, a unit for each implementation."""
+        planned = []
+        for i, python in enumerate(self._pythons()):
+            for one in found[i]:
+                check_deviations(one.about, properties)
+                unit = self._unit(one, python, i, laws)
+                planned += [{**unit, "partners": partners(one, laws, [*found[i], *stocked[i]])}] if unit else []
+        return planned
 
     def _take_missing(self, label: str, message: str) -> None:
         """A framework that is not there is named; one that is there and cannot be imported is a problem."""
@@ -147,18 +175,17 @@ class Run:
         self.whole = False
         self.problems.append(f"plug-in {target.label}: {message}")
 
-    def _unit(
-        self, target: Target, about: dict[str, Any], python: str, environment: int, laws: list[Property]
-    ) -> list[dict[str, Any]]:
+    def _unit(self, one: Found, python: str, environment: int, laws: list[Property]) -> dict[str, Any]:
+        target, about = one
         if self.request.family not in (None, about["family"]):
             self.partial = True
-            return []
+            return {}
         chosen = [law for law in laws if law.applies_to(about["family"])]
         if not chosen:
-            return []
+            return {}
         self.implementations.append({**_public(about), "environment": environment})
         settings = {"profile": self.request.profile, "examples": self.request.examples, "seed": self.seed}
-        unit = {
+        unit: dict[str, Any] = {
             "do": "judge",
             "python": python,
             "environment": environment,
@@ -172,7 +199,7 @@ class Run:
             "in_process": self.request.in_process,
         }
         self.planned += [(unit, law) for law in chosen]
-        return [unit]
+        return unit
 
     # --- judging
 

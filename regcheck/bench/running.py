@@ -20,7 +20,7 @@ from regcheck.bench.target import TargetRun
 from regcheck.errors import UsageError
 from regcheck.families import FAMILIES
 from regcheck.names import expect
-from regcheck.plan import Request, Target, targets_of
+from regcheck.plan import Request, Target, stock, targets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +51,7 @@ def run(  # noqa: PLR0913  (the options of the command)
     _check(family, sizes)
     bench = Bench(json, jobs, progress)
     request = Request(targets=targets, family=family)
-    chosen = targets_of(request, registry.entries(registry.IMPLEMENTATIONS), registry.adapters())
+    chosen = targets_of(request, stock(registry.entries(registry.IMPLEMENTATIONS), registry.adapters()))
     orders = {"family": family, "sizes": list(sizes), "seconds": seconds}
     return bench.run(chosen, orders, timeout)
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
-from regcheck import shrink
+from regcheck import loading, shrink
 from regcheck.adapters import plain
 from regcheck.evaluate import evaluate
 from regcheck.families import config_from_dict
-from regcheck.host import Session
+from regcheck.host import PartnerSession, Session
 from regcheck.hosting import Host
 from regcheck.implementation import Implementation
 from regcheck.judge import CellJudge, Settings
@@ -44,6 +44,22 @@ class LocalSession(Session):
         self.reset()
 
 
+def stock_partner(law):
+    """Layers of the family that a law compares with, this project's own; None where it compares with none."""
+    if law.partner is None:
+        return None
+    source = {"kind": "module", "name": "regcheck.stock.numpy", "attribute": law.partner}
+    found = loading.load(source)[law.partner]
+    about = {"name": found.name, "family": found.family, "declares": found.declares, "defaults": {}}
+    return PartnerSession(None, {**about, "source": source, "attribute": law.partner})
+
+
+@pytest.fixture
+def partner():
+    """A function law -> layers of the family that it compares with."""
+    return stock_partner
+
+
 @pytest.fixture
 def verdict():
     """A function (law, factory, examples=None, **declares) -> Cell."""
@@ -51,6 +67,7 @@ def verdict():
     def judged(law, factory, examples=None, **declares):
         about = {"name": "it", "framework": "numpy", "family": law.family, "dtypes": None}
         session = LocalSession(factory, law.family, declares)
+        session.partner = stock_partner(law)
         return CellJudge(law, session, about, Settings(examples=examples), None).judge().cell
 
     return judged
@@ -95,6 +112,7 @@ def accused():
 
     def violations(law, factory):
         session = LocalSession(factory, law.family, {})
+        session.partner = stock_partner(law)
         dtypes = law.dtypes or ("float16", "float64")
         cuts = [cut for dtype in dtypes for case in drawn(law, dtype) for cut in smaller(case)]
         seen = [evaluate(law, cut, session).violation for cut in cuts]

@@ -40,7 +40,8 @@ def written(folder: Path, attribute: str, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.chdir(folder)
     about = {"attribute": attribute, "name": "../../x<script>", "framework": "numpy", "adapter": "plain"}
     about |= {"family": "l1", "declares": {}, "defaults": {}}  # type: ignore[dict-item]
-    return folder / replay.write(finding(), stored_law, about, SOURCE, sys.executable)
+    unit = {"about": about, "source": SOURCE, "python": sys.executable, "partners": {}}
+    return folder / replay.write(finding(), stored_law, unit)
 
 
 def test_a_file_replays_on_the_layer_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

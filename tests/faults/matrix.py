@@ -98,7 +98,7 @@ def row(room: Room, exhibit: Exhibit) -> dict[str, Any]:
 
 
 def _judged(kind: type[Meter], room: Room, exhibit: Exhibit, law: str, settings: Settings) -> tuple[Meter, Judgement]:
-    about, session = room.about(exhibit), room.session(exhibit)
+    about, session = room.about(exhibit), room.session(exhibit, law)
     try:
         judge = kind(room.laws[law], session, about, settings, expected_of(about, law))
         return judge, judge.metered()

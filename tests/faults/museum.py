@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from regcheck import registry
-from regcheck.host import Session
+from regcheck.host import PartnerSession, Session
 from regcheck.judge import CellJudge, Expected, Settings
 from regcheck.processes import Server
 
@@ -85,6 +85,7 @@ class Room:
         self.laws: dict[str, Property] = dict(registry.catalogue().properties)
         self.servers: dict[str, Server] = {}
         self.described: dict[str, dict[str, Any]] = {}
+        self.stock: dict[str, list[dict[str, Any]]] = {}
 
     def about(self, exhibit: Exhibit) -> dict[str, Any]:
         """What the worker's side tells of an exhibit."""
@@ -97,12 +98,24 @@ class Room:
         return self.described[key]
 
     def _probe(self, exhibit: Exhibit) -> None:
-        worker = self.server(exhibit.adapter).worker()
-        reply = worker.ask({"calls": [{"do": "probe", "source": exhibit.source}]}, 120.0)
+        for about in self._probed(exhibit.adapter, exhibit.source):
+            self.described[f"{exhibit.file.stem}:{about['attribute']}"] = about
+
+    def _probed(self, adapter: str, source: dict[str, str]) -> list[dict[str, Any]]:
+        worker = self.server(adapter).worker()
+        reply = worker.ask({"calls": [{"do": "probe", "source": source}]}, 120.0)
         worker.end()
         assert "error" not in reply, reply
-        for about in reply["result"]["implementations"]:
-            self.described[f"{exhibit.file.stem}:{about['attribute']}"] = about
+        found: list[dict[str, Any]] = reply["result"]["implementations"]
+        return found
+
+    def _partner(self, adapter: str, family: str | None) -> PartnerSession | None:
+        """A right layer of another family, from the stock of the exhibit's framework."""
+        source = {"kind": "module", "name": f"regcheck.stock.{'numpy' if adapter == 'plain' else adapter}"}
+        if family is not None and adapter not in self.stock:
+            self.stock[adapter] = self._probed(adapter, source)
+        about = next((a for a in self.stock.get(adapter, []) if a["family"] == family), None)
+        return PartnerSession(self.server(adapter), {**about, "source": source}) if about else None
 
     def server(self, adapter: str) -> Server:
         """The server that has imported an adapter."""
@@ -112,19 +125,21 @@ class Room:
 
     def judge(self, exhibit: Exhibit, law: str, profile: str = "default") -> Cell:
         """One cell, over a worker."""
-        about, session = self.about(exhibit), self.session(exhibit)
+        about, session = self.about(exhibit), self.session(exhibit, law)
         try:
             settings = Settings(profile, seed=self.seed)
             return CellJudge(self.laws[law], session, about, settings, expected_of(about, law)).judge().cell
         finally:
             session.close()
 
-    def session(self, exhibit: Exhibit) -> Session:
-        """Fresh layers of an exhibit, over a worker; to be closed."""
+    def session(self, exhibit: Exhibit, law: str) -> Session:
+        """Fresh layers of an exhibit for a law, over a worker; to be closed."""
         about = self.about(exhibit)
         declares = {**about["defaults"], **about["declares"]}
         server, timeout = self.server(exhibit.adapter), PATIENCE.get(exhibit.file.stem, 10.0)
-        return Session(server, exhibit.source, exhibit.attribute, about["family"], declares, timeout)
+        session = Session(server, exhibit.source, exhibit.attribute, about["family"], declares, timeout)
+        session.partner = self._partner(exhibit.adapter, self.laws[law].partner)
+        return session
 
     def laws_of(self, family: str) -> list[str]:
         """The laws that every layer of a family must hold."""

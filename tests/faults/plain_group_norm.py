@@ -30,6 +30,8 @@ EXPECTED = {
     "BlockedBits": "group_norm.batch-size-invariant-bitwise",
     "RoundedMean": "group_norm.constant-input-gives-shift",
     "SilentOnOne": "group_norm.single-value-batch-as-declared",
+    "OneGroupPerPlace": "group_norm.one-group-is-layer-norm",
+    "SingleChannelsPooled": "group_norm.single-channels-are-instance-norm",
     "InstancesOverBatch": "instance_norm.batch-size-invariant",
     "InstancesOverChannels": "instance_norm.footprint",
     "InstancesOverRows": "instance_norm.matches-definition",
@@ -39,6 +41,7 @@ EXPECTED = {
     "InstancesOfFirstChannel": "instance_norm.permuted-channels",
     "InstancesScaleGradientOfOneSample": "instance_norm.gradient-parameters",
     "InstancesMeanDetached": "instance_norm.gradient-sum-zero",
+    "InstancesEpsDoubled": "instance_norm.is-batch-norm-of-one-sample",
 }
 
 
@@ -186,6 +189,26 @@ class Unbiased(Base):
         mean, variance = super().statistics(rows)
         n = int(np.prod(rows.shape[2:], dtype=int))
         return mean, variance * (n / max(n - 1, 1))
+
+
+@regcheck.implements("group_norm", declares={"compute_dtype": "float32"})
+class OneGroupPerPlace(Base):
+    """A path of its own for one group normalises over the channels at each place."""
+
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        if self.groups > 1 or rows.shape[2] == 1:
+            return super().statistics(rows)
+        mean = np.mean(rows, axis=2, keepdims=True)
+        return mean, np.mean(np.square(rows - mean), axis=2, keepdims=True)
+
+
+@regcheck.implements("group_norm", declares={"compute_dtype": "float32"})
+class SingleChannelsPooled(Base):
+    """A path of its own for a group per channel takes one variance for all channels of a sample."""
+
+    def statistics(self, rows: Array) -> tuple[Array, Array]:
+        mean, variance = super().statistics(rows)
+        return mean, np.mean(variance, axis=1, keepdims=True) if rows.shape[2] == 1 else variance
 
 
 @regcheck.implements("group_norm", declares={"compute_dtype": "float32"})
@@ -341,3 +364,11 @@ class InstancesScaleGradientOfOneSample(GradientOfFirstSample, Instances):
 @regcheck.implements("instance_norm", declares={"compute_dtype": "float32"})
 class InstancesMeanDetached(MeanDetached, Instances):
     """The gradient does not go through the mean."""
+
+
+@regcheck.implements("instance_norm", declares={"compute_dtype": "float32"})
+class InstancesEpsDoubled(Instances):
+    """ε counts twice, once for the mean."""
+
+    def inverse(self, variance: Array) -> Array:
+        return 1 / np.sqrt(variance + variance.dtype.type(2 * self.config.eps))

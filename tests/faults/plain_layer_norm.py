@@ -12,6 +12,7 @@ import regcheck
 Array = np.ndarray[Any, np.dtype[Any]]
 
 EXPECTED = {
+    "CorrectedUpToThree": "layer_norm.is-batch-norm-of-transpose",
     "OnePassVariance": "layer_norm.matches-definition",
     "OnePassVarianceUnclipped": "layer_norm.shift-invariance",
     "UnbiasedVariance": "layer_norm.normalised",
@@ -213,6 +214,15 @@ class HalfPrecisionDeclaredWide(LayerNorm):
 
     def _mean(self, x: Array) -> Array:
         return super()._mean(x).astype(np.float16).astype(np.float32)
+
+
+@regcheck.implements("layer_norm")
+class CorrectedUpToThree(LayerNorm):
+    """Divides by n − 1 where there are three features or fewer."""
+
+    def _variance(self, x: Array, mean: Array) -> Array:
+        n = int(np.prod(self.config.shape))
+        return super()._variance(x, mean) * (n / (n - 1) if 1 < n <= 3 else 1)
 
 
 @regcheck.implements("layer_norm")
