@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from regcheck import bounds, cases, families, reference, statistical
     from regcheck.case import Case
     from regcheck.host import Fault
-    from regcheck.implementation import Deviation, Implementation, Unsupported, implements
+    from regcheck.implementation import Declared, Deviation, Implementation, Unsupported, implements
     from regcheck.property import Evidence, Layers, Partner, Property, holds, prop, same_bits, within
     from regcheck.pytest_plugin import parametrize
 
@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 _MODULES = ("bounds", "cases", "families", "reference", "statistical")
 _NAMES = {
     "Case": "case",
+    "Declared": "implementation",
     "Deviation": "implementation",
     "Evidence": "property",
     "Fault": "host",
@@ -40,6 +41,7 @@ _NAMES = {
 
 __all__ = [
     "Case",
+    "Declared",
     "Deviation",
     "Evidence",
     "Fault",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from regcheck.property import Property
+    from regcheck.registry import Listed
 
 KINDS = ("implementations", "properties", "families", "statements")
 PROFILES = ("quick", "default", "thorough")
@@ -105,20 +106,24 @@ def list_command(kind: str | None, *, as_json: bool, as_markdown: bool) -> int:
 
 
 @cli.command()
-@click.argument("name", metavar="PROPERTY|STATEMENT")
+@click.argument("name", metavar="PROPERTY|STATEMENT|IMPLEMENTATION")
 def explain(name: str) -> int:
-    """Explain a property (dropout.rate) or a statement of the document (5.3)."""
+    """Explain a property (dropout.rate), a statement (5.3) or a stock implementation (torch.Dropout)."""
     from regcheck.names import expect  # noqa: PLC0415
-    from regcheck.report import listing  # noqa: PLC0415
+    from regcheck.report import explaining  # noqa: PLC0415
 
     items, statements = _catalogue()
+    listed = _implementations()
     wanted = name.removeprefix("§")
-    expect("property or statement", wanted, [*items, *statements], "`regcheck list` names them all.")
-    text = (
-        listing.explain_property(items[wanted], statements)
-        if wanted in items
-        else listing.explain_statement(statements[wanted], items)
-    )
+    stock = {one.name: one for one in listed}
+    known = [*items, *statements, *stock]
+    expect("property, statement or implementation", wanted, known, "`regcheck list` names them all.")
+    if wanted in items:
+        text = explaining.of_property(items[wanted], statements, listed)
+    elif wanted in statements:
+        text = explaining.of_statement(statements[wanted], items, listed)
+    else:
+        text = explaining.of_implementation(stock[wanted])
     for line in text:
         click.echo(line)
     return 0
@@ -193,17 +198,21 @@ def _records(kind: str) -> list[dict[str, Any]]:
     from regcheck.report import listing  # noqa: PLC0415
 
     if kind == "implementations":
-        from regcheck import registry  # noqa: PLC0415
-
-        listed, problems = registry.implementations()
-        _warn(problems)
-        return listing.implementations(listed)
+        return listing.implementations(_implementations())
     if kind == "families":
         from regcheck.families import FAMILIES  # noqa: PLC0415
 
         return listing.families(FAMILIES)
     items, statements = _catalogue()
     return listing.properties(items) if kind == "properties" else listing.statements(statements, items)
+
+
+def _implementations() -> list[Listed]:
+    from regcheck import registry  # noqa: PLC0415
+
+    listed, problems = registry.implementations()
+    _warn(problems)
+    return listed
 
 
 def _catalogue() -> tuple[Mapping[str, Property], Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +20,13 @@ class Unsupported(Exception):  # noqa: N818  (the contract's public name)
 
 class DeclarationError(ValueError):
     """A declaration that does not hold together; the message is one sentence for its author."""
+
+
+class Declared(NamedTuple):
+    """The value of a convention, and where the library says or does so; `regcheck explain` shows it."""
+
+    value: Any
+    evidence: str = ""
 
 
 class Deviation:
@@ -60,7 +67,18 @@ def versions_fit(wanted: Mapping[str, Sequence[str]] | None, versions: Mapping[s
 class Implementation:
     """One layer of one library under test: a factory `config -> native object` and what it declares."""
 
-    __slots__ = ("declares", "deviations", "dtypes", "factory", "family", "framework", "layout", "name", "names")
+    __slots__ = (
+        "declares",
+        "deviations",
+        "dtypes",
+        "evidence",
+        "factory",
+        "family",
+        "framework",
+        "layout",
+        "name",
+        "names",
+    )
 
     def __init__(  # noqa: PLR0913  (the contract's keyword arguments)
         self,
@@ -79,7 +97,9 @@ class Implementation:
         self.family = family
         self.name = name
         self.framework = framework
-        self.declares = dict(declares or {})
+        said = {k: v if isinstance(v, Declared) else Declared(v) for k, v in (declares or {}).items()}
+        self.declares = {convention: one.value for convention, one in said.items()}
+        self.evidence = {convention: one.evidence for convention, one in said.items() if one.evidence}
         self.deviations = {k: v if isinstance(v, Deviation) else Deviation(v) for k, v in (deviations or {}).items()}
         self.names = dict(names or {})
         self.layout = layout
@@ -134,7 +154,8 @@ def implements(  # noqa: PLR0913  (the contract's keyword arguments)
 ) -> Callable[[F], F]:
     """Declare the decorated factory `config -> native object` an implementation of `family`.
 
-    The factory is returned unchanged in behaviour; nothing is registered globally.
+    The factory is returned unchanged in behaviour; nothing is registered globally. A value of `declares` may be a
+    `Declared`, which names its evidence, one of `deviations` a `Deviation`.
     Raises ValueError for an unknown family, convention, layout or dtype.
     """
 

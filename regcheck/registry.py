@@ -54,6 +54,7 @@ class Listed(NamedTuple):
     deviations: dict[str, str] | None
     entry: Entry
     attribute: str | None = None
+    evidence: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,8 @@ def _describe(found: Implementation, entry: Entry, attribute: str) -> Listed:
     framework = found.framework
     available = None if framework is None else installed(framework)
     deviations = {key: deviation.reason for key, deviation in found.deviations.items()}
-    return Listed(found.name, framework, found.family, available, found.declares, deviations, entry, attribute)
+    about = framework, found.family, available, found.declares, deviations
+    return Listed(found.name, *about, entry, attribute, found.evidence)
 
 
 class _BlockedError(ImportError):

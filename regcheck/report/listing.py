@@ -120,36 +120,6 @@ def _text(value: Any) -> str:
     return one_line(value)
 
 
-def explain_property(law: Property, known: Mapping[str, Statement]) -> Iterator[str]:
-    """Everything that is known of one property."""
-    yield f"{one_line(law.id)}  ({one_line(law.level)}, {one_line(law.kind)}, revision {law.revision})"
-    yield one_line(law.title)
-    yield f"  formula: {one_line(law.formula)}"
-    if law.source:
-        yield f"  source: {one_line(law.source)}"
-    for convention, value in law.document.items():
-        yield f"  judged with {one_line(convention)}={one_line(value)}, whatever is declared"
-    if law.dtypes is not None:
-        yield f"  dtypes: {', '.join(law.dtypes)}"
-    if law.family == "common":
-        yield f"  families: {', '.join(law.families) if law.families is not None else 'all'}"
-    for number in law.statements:
-        yield f"  §{one_line(number)}: {one_line(known[number].english) if number in known else '(not installed here)'}"
-
-
-def explain_statement(statement: Statement, items: Mapping[str, Property]) -> Iterator[str]:
-    """One statement of the document, and the properties that check it."""
-    yield f"§{one_line(statement.number)}"
-    yield one_line(statement.english)
-    yield one_line(statement.chinese)
-    if statement.formula:
-        yield f"  formula: {one_line(statement.formula)}"
-    laws = [law for law in items.values() if statement.number in law.statements]
-    yield "  checked by:" if laws else "  checked by no property that is installed here"
-    for law in laws:
-        yield f"    {one_line(law.id)}: {one_line(law.title)}"
-
-
 def table_of_properties(items: Mapping[str, Property]) -> str:
     """The catalogue as a Markdown table."""
     from regcheck.report.markdown import code, escape, table  # noqa: PLC0415

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from regcheck.implementation import Deviation, implements
+from regcheck.implementation import Declared, Deviation, implements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,21 +43,35 @@ STOCK_CLASSES = {
     "keras.layers:GroupNormalization": "group_norm",
 }
 
-# keras/src/layers/normalization/batch_normalization.py: "BN is prone to overflow with float16/bfloat16 inputs, so we
-# upcast to float32"; `_moments` is the biased variance, and goes into `moving_variance` as it is; a single value has
-# variance 0 and gives β. Inference multiplies and adds elementwise, in operations of their own, so that a sample's bits
-# do not depend on the batch (seen: 12 168 samples of 1 to 257 channels, both axes, three dtypes).
+_FLUSHED = {
+    "subnormals": Declared("flushed", "tsl/platform/denormal.h, ScopedFlushDenormal; seen: 1e-40·1 = 0 in float32")
+}
+# A single value has variance 0 and gives β.
 _BATCH_NORM = {
-    "running_variance": "biased",
-    "compute_dtype": "float32",
-    "batch_invariance": "bitwise",
-    "subnormals": "flushed",
+    "running_variance": Declared(
+        "biased",
+        "keras/src/layers/normalization/batch_normalization.py: `moving_variance` takes in the variance of `_moments`, "
+        "which divides by m",
+    ),
+    "compute_dtype": Declared(
+        "float32",
+        'keras/src/layers/normalization/batch_normalization.py: "BN is prone to overflow with float16/bfloat16 inputs, '
+        'so we upcast to float32"',
+    ),
+    "batch_invariance": Declared(
+        "bitwise",
+        "inference multiplies and adds elementwise; seen: 12 168 samples of 1 to 257 channels, both axes, three dtypes",
+    ),
+    **_FLUSHED,
 }
 
-# keras/src/ops/nn.py, _layer_normalization: "Computes in at least float32 precision". A row's bits do depend on the
-# batch (seen: 157 of 1 054 rows in float32).
-_LAYER_NORM = {"compute_dtype": "float32", "subnormals": "flushed"}
-_FLUSHED = {"subnormals": "flushed"}
+# A row's bits do depend on the batch (seen: 157 of 1 054 rows in float32).
+_LAYER_NORM = {
+    "compute_dtype": Declared(
+        "float32", 'keras/src/ops/nn.py, _layer_normalization: "Computes in at least float32 precision"'
+    ),
+    **_FLUSHED,
+}
 _EMPTY = {"common.empty-batch": "an empty batch is accepted in training, and the moving averages become NaN"}
 # random.dropout is tf.nn.experimental.stateless_dropout, which draws its uniform numbers in the dtype of x. In half
 # they are multiples of 2^-10, so that the rate becomes the next such multiple (seen: 0.0020 for 0.001).
@@ -141,9 +155,15 @@ def layer_norm(config: LayerNormConfig) -> keras.Layer:
     return keras.layers.LayerNormalization(axis=axes, epsilon=config.eps, center=config.affine, scale=config.affine)
 
 
-# keras/src/layers/normalization/group_normalization.py: "GN is prone to overflow with float16/bfloat16 inputs, so we
-# upcast to float32"; the result is x·inv − mean·inv with inv = γ/√(σ² + ε).
-_GROUP_NORM = {"compute_dtype": "float32", "subnormals": "flushed"}
+# The result is x·inv − mean·inv with inv = γ/√(σ² + ε).
+_GROUP_NORM = {
+    "compute_dtype": Declared(
+        "float32",
+        'keras/src/layers/normalization/group_normalization.py: "GN is prone to overflow with float16/bfloat16 inputs, '
+        'so we upcast to float32"',
+    ),
+    **_FLUSHED,
+}
 
 
 @implements("group_norm", name="keras.GroupNormalization", framework="keras", declares=_GROUP_NORM)
@@ -249,7 +269,12 @@ def ftrl(config: MinimiserConfig) -> FollowTheLeader:
 
 # keras/src/optimizers/base_optimizer.py, _apply_weight_decay: `variable.assign(variable - variable * wd * lr)`, for
 # every optimiser, before its own step.
-_ADAPTIVE = {"optimiser": "adaptive", **_FLUSHED}
+_ADAPTIVE = {
+    "optimiser": Declared(
+        "adaptive", "keras/src/optimizers/adam.py: the step is m·alpha/(√v + epsilon), v the average of g²"
+    ),
+    **_FLUSHED,
+}
 # The same file keeps the learning rate in `backend.Variable(learning_rate, ..., dtype=backend.floatx())`: beside
 # float64 weights 0.3 becomes 0.30000001192092896.
 _RATE_IN_SINGLE = Deviation(

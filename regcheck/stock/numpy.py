@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regcheck.implementation import implements
+from regcheck.implementation import Declared, implements
 
 if TYPE_CHECKING:
     from regcheck.families import (
@@ -27,8 +27,12 @@ if TYPE_CHECKING:
     from regcheck.numpy_layers.priors import Gaussian, Laplace
     from regcheck.numpy_layers.weight_decay import SGD, AdamW
 
-_NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
-_SOLVER = {"tolerance": 1e-10}
+_NORM = {
+    "compute_dtype": Declared("float32", "regcheck/numpy_layers/inputs.py, compute_dtype: float32 for float16"),
+    "batch_invariance": Declared("bitwise", "every sample is a row of its own memory and is summed by itself"),
+}
+_ADAPTIVE = Declared("adaptive", "Loshchilov and Hutter 2019, algorithm 2: m̂/(√v̂ + ε)")
+_SOLVER = {"tolerance": Declared(1e-10, "regcheck/numpy_layers/minimiser.py ends at this duality gap")}
 
 
 @implements("layer_norm", framework="numpy", name="numpy.layer_norm", declares=_NORM)
@@ -143,7 +147,7 @@ def sgd_momentum(config: WeightDecayConfig) -> SGD:
     return SGD(config.learning_rate, config.decay, momentum=0.9)
 
 
-@implements("weight_decay", framework="numpy", name="numpy.adamw", declares={"optimiser": "adaptive"})
+@implements("weight_decay", framework="numpy", name="numpy.adamw", declares={"optimiser": _ADAPTIVE})
 def adamw(config: WeightDecayConfig) -> AdamW:
     """AdamW."""
     from regcheck.numpy_layers.weight_decay import AdamW  # noqa: PLC0415

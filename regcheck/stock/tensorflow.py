@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from regcheck.implementation import Deviation, Unsupported, implements
+from regcheck.implementation import Declared, Deviation, Unsupported, implements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]
 
 STOCK_CLASSES: dict[str, str] = {}
-_FLUSHED = {"subnormals": "flushed"}
+_FLUSHED = {
+    "subnormals": Declared("flushed", "tsl/platform/denormal.h, ScopedFlushDenormal; seen: 1e-40·1 = 0 in float32")
+}
 _EMPTY = {"common.empty-batch": "an empty batch is accepted in training, and the moving averages become NaN"}
 # nn_ops._dropout draws its uniform numbers in the dtype of x. In half they are multiples of 2^-10, so that the rate
 # becomes the next such multiple (seen: 0.0019 for 0.001).
@@ -37,8 +39,12 @@ def l1(config: PenaltyConfig) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda w: config.l1 * tf.norm(w, ord=1)
 
 
-# "Computes half the L2 norm of a tensor without the sqrt: output = sum(t ** 2) / 2".
-@implements("l2", name="tensorflow.l2_loss", framework="tensorflow", declares={"l2_factor": "0.5", **_FLUSHED})
+_HALVED = Declared(
+    "0.5", 'tf.nn.l2_loss: "Computes half the L2 norm of a tensor without the sqrt: output = sum(t ** 2) / 2"'
+)
+
+
+@implements("l2", name="tensorflow.l2_loss", framework="tensorflow", declares={"l2_factor": _HALVED, **_FLUSHED})
 def l2(config: PenaltyConfig) -> Callable[[tf.Tensor], tf.Tensor]:
     """l2·½Σw² by tf.nn.l2_loss."""
     import tensorflow as tf  # noqa: PLC0415
@@ -46,11 +52,14 @@ def l2(config: PenaltyConfig) -> Callable[[tf.Tensor], tf.Tensor]:
     return lambda w: config.l2 * tf.nn.l2_loss(w)
 
 
+_GLOBAL = Declared("process", 'tf.random.set_seed: "Sets the global random seed", from which tf.nn.dropout draws')
+
+
 @implements(
     "dropout",
     name="tensorflow.dropout",
     framework="tensorflow",
-    declares={"random_stream": "process", **_FLUSHED},
+    declares={"random_stream": _GLOBAL, **_FLUSHED},
     deviations=_RATE,
 )
 def dropout(config: DropoutConfig) -> Callable[[tf.Tensor, bool], tf.Tensor]:
@@ -81,13 +90,22 @@ def _refuse_rate_one(name: str, config: DropoutConfig) -> None:
 
 
 # The fused operation returns the batch variance with Bessel's correction (fused_batch_norm_op.cc,
-# `rest_size_adjust`), where one value per channel divides by max(m − 1, 1). Half input is normalised in float32 (the
-# operation's type U). No float64: "T: Must be one of the following types: half, bfloat16, float32".
+# `rest_size_adjust`), where one value per channel divides by max(m − 1, 1). No float64: "T: Must be one of the
+# following types: half, bfloat16, float32".
+_FUSED = {
+    "compute_dtype": Declared(
+        "float32", 'tf.raw_ops.FusedBatchNormV3: "U: The data type for the scale, offset, mean, and variance", float32'
+    ),
+    "batch_invariance": Declared("bitwise", "seen: 2 028 samples alone and in a batch"),
+    **_FLUSHED,
+}
+
+
 @implements(
     "batch_norm",
     name="tensorflow.fused_batch_norm",
     framework="tensorflow",
-    declares={"compute_dtype": "float32", "batch_invariance": "bitwise", **_FLUSHED},  # seen: 2 028 samples
+    declares=_FUSED,
     deviations=_EMPTY,
     dtypes=("float16", "float32"),
 )
@@ -118,13 +136,20 @@ def fused_batch_norm(config: BatchNormConfig) -> tf.Module:
     return _module(config, normalise)
 
 
-# tf.nn.moments: "Calculates the mean and variance of x", the biased variance. Not in half precision, where
-# x·k + (β − mean·k), the form of tf.nn.batch_normalization, overflows for quite ordinary x (seen: x = 300 ± 1).
+# Not in half precision, where x·k + (β − mean·k), the form of tf.nn.batch_normalization, overflows for quite ordinary x
+# (seen: x = 300 ± 1).
+_MOMENTS = {
+    "running_variance": Declared("biased", 'tf.nn.moments: "Calculates the mean and variance of x", divided by m'),
+    "batch_invariance": Declared("bitwise", "seen: 6 084 samples alone and in a batch"),
+    **_FLUSHED,
+}
+
+
 @implements(
     "batch_norm",
     name="tensorflow.batch_normalization",
     framework="tensorflow",
-    declares={"running_variance": "biased", "batch_invariance": "bitwise", **_FLUSHED},  # seen: 6 084 samples
+    declares=_MOMENTS,
     deviations=_EMPTY,
     dtypes=("float32", "float64"),
 )

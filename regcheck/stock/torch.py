@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from regcheck.implementation import Deviation, Unsupported, implements
+from regcheck.implementation import Declared, Deviation, Unsupported, implements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,15 +49,22 @@ STOCK_CLASSES = {
     "torch.distributions:Normal": "gaussian_prior",
 }
 
-# functional._verify_batch_size: "Expected more than 1 value per channel when training, got input size …". The running
-# variance is the document's: "the value stored in the moving average of the variance is calculated via the unbiased
-# estimator" (nn.BatchNorm1d). compute_dtype stays undeclared: half input is summed in float32, but the mean is rounded
-# to half before it is subtracted (seen: 27 units of rounding at mean/std = 50).
-_BATCH_NORM = {"single_value_batch": "error"}
+# The running variance is the document's: "the value stored in the moving average of the variance is calculated via the
+# unbiased estimator" (nn.BatchNorm1d). compute_dtype stays undeclared: half input is summed in float32, but the mean is
+# rounded to half before it is subtracted (seen: 27 units of rounding at mean/std = 50).
+_BATCH_NORM = {
+    "single_value_batch": Declared(
+        "error",
+        'functional._verify_batch_size: "Expected more than 1 value per channel when training, got input size …"',
+    )
+}
 
-# Half input is computed in float32 (seen: at most 1.02 units of rounding up to mean/std = 1000), and a row gives the
-# same bits alone, in a batch and at another address (seen: 28 512 rows of 1 to 10 007 features, four dtypes).
-_LAYER_NORM = {"compute_dtype": "float32", "batch_invariance": "bitwise"}
+_LAYER_NORM = {
+    "compute_dtype": Declared("float32", "seen: at most 1.02 units of rounding up to mean/std = 1000 in half"),
+    "batch_invariance": Declared(
+        "bitwise", "seen: 28 512 rows of 1 to 10 007 features alone, in a batch and at another address, four dtypes"
+    ),
+}
 
 # aten/src/ATen/native/cpu/layer_norm_kernel.cpp: for half input with half parameters the saved mean and 1/σ, from which
 # the backward pass computes, are half too.
@@ -161,8 +168,12 @@ def layer_norm(config: LayerNormConfig) -> Module:
     return torch.nn.LayerNorm(config.shape, eps=config.eps, elementwise_affine=config.affine)
 
 
-# functional._verify_spatial_size: "Expected more than 1 spatial element when training", in inference too.
-_INSTANCE_NORM = {"single_value_batch": "error"}
+_INSTANCE_NORM = {
+    "single_value_batch": Declared(
+        "error",
+        'functional._verify_spatial_size: "Expected more than 1 spatial element when training", in inference too',
+    )
+}
 
 
 @implements("instance_norm", name="torch.InstanceNorm1d", framework="torch", declares=_INSTANCE_NORM)
@@ -194,9 +205,12 @@ def _instance_norm(name: str, ndim: int, config: InstanceNormConfig) -> Module:
 
 
 # functional.group_norm calls _verify_batch_size with (N·C/groups, groups, *spatial): a group of one value is refused in
-# a batch of one sample ("Expected more than 1 value per channel when training", in inference too) and gives β in a
-# larger one.
-_GROUP_NORM = {"single_value_batch": "error"}
+# a batch of one sample, in inference too, and gives β in a larger one.
+_GROUP_NORM = {
+    "single_value_batch": Declared(
+        "error", 'functional._verify_batch_size: "Expected more than 1 value per channel when training"'
+    )
+}
 _ALONE = {
     "group_norm.single-value-batch-as-declared": (
         "a group of one value raises in a batch of one sample alone; in a larger batch it gives β"
@@ -301,15 +315,19 @@ def gaussian_prior(config: PriorConfig) -> Normal:
     return torch.distributions.Normal(0.0, config.scale)
 
 
-@implements("weight_decay", name="torch.optim.SGD", framework="torch", declares={"decay": "coupled"})
+_COUPLED = Declared("coupled", 'torch.optim: "weight_decay: weight decay (L2 penalty)", grad.add(param, alpha=…)')
+_ADAPTIVE = Declared("adaptive", "torch/optim/adam.py: the step divides by the root of the average of g²")
+
+
+@implements("weight_decay", name="torch.optim.SGD", framework="torch", declares={"decay": _COUPLED})
 def sgd_decay(config: WeightDecayConfig) -> Callable[..., Optimizer]:
-    """torch.optim.SGD; "weight_decay: weight decay (L2 penalty)", `grad.add(param, alpha=weight_decay)`."""
+    """torch.optim.SGD."""
     import torch  # noqa: PLC0415
 
     return lambda params: torch.optim.SGD(params, lr=config.learning_rate, weight_decay=config.decay)
 
 
-@implements("weight_decay", name="torch.optim.SGD.momentum", framework="torch", declares={"decay": "coupled"})
+@implements("weight_decay", name="torch.optim.SGD.momentum", framework="torch", declares={"decay": _COUPLED})
 def sgd_momentum(config: WeightDecayConfig) -> Callable[..., Optimizer]:
     """torch.optim.SGD with momentum, which accumulates decayed gradients."""
     import torch  # noqa: PLC0415
@@ -327,18 +345,18 @@ _WIDE = ("float32", "float64")
     "weight_decay",
     name="torch.optim.Adam",
     framework="torch",
-    declares={"decay": "coupled", "optimiser": "adaptive"},
+    declares={"decay": _COUPLED, "optimiser": _ADAPTIVE},
     dtypes=_WIDE,
 )
 def adam(config: WeightDecayConfig) -> Callable[..., Optimizer]:
-    """torch.optim.Adam; "weight_decay: weight decay (L2 penalty)", which the gradient's averages take in."""
+    """torch.optim.Adam, whose averages take the decay in with the gradient."""
     import torch  # noqa: PLC0415
 
     return lambda params: torch.optim.Adam(params, lr=config.learning_rate, weight_decay=config.decay)
 
 
 @implements(
-    "weight_decay", name="torch.optim.AdamW", framework="torch", declares={"optimiser": "adaptive"}, dtypes=_WIDE
+    "weight_decay", name="torch.optim.AdamW", framework="torch", declares={"optimiser": _ADAPTIVE}, dtypes=_WIDE
 )
 def adamw(config: WeightDecayConfig) -> Callable[..., Optimizer]:
     """torch.optim.AdamW; "weight decay does not accumulate in the momentum nor variance"."""

@@ -251,6 +251,27 @@ def test_explaining_a_property_and_a_statement(capsys):
         assert "dropout.expectation-preserved" in capsys.readouterr().out
 
 
+def test_explaining_tells_what_the_stock_declares_and_why(capsys):
+    for name in ("8.2", "batch_norm.running-variance-unbiased"):
+        assert cli.run(["explain", name]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        holding = next(line for line in lines if "declared to hold" in line)
+        assert "torch.BatchNorm1d" in holding
+        assert "keras." not in holding
+        deviating = [line for line in lines if "declared to deviate: keras.BatchNormalization," in line]
+        assert len(deviating) == 1
+        assert "running_variance=biased, for: " in deviating[0]
+        assert "keras/src/" in deviating[0]
+
+
+def test_explaining_a_stock_implementation_names_its_evidence(capsys):
+    assert cli.run(["explain", "torch.GroupNorm"]) == 0
+    out = capsys.readouterr().out
+    assert "torch.GroupNorm  (group_norm, torch)" in out
+    assert "single_value_batch" in out
+    assert "deviations:" in out
+
+
 # --- verify, replay, report
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy  # noqa: F401, ICN001  (it is imported once a process: `site` must not take it out again)
 import pytest
 
 from regcheck import registry
@@ -28,6 +29,13 @@ def site(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if not name.startswith("regcheck"):
             del sys.modules[name]
+
+
+def test_every_declaration_of_the_stock_names_its_evidence():
+    own = [one for one in registry.implementations()[0] if one.entry.distribution == "regcheck"]
+    assert len(own) > 40
+    bare = {one.name: set(one.declares) - set(one.evidence) for one in own}
+    assert {name: conventions for name, conventions in bare.items() if conventions} == {}
 
 
 def listed(name):
