@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from regcheck import cases, prop, within
-from regcheck.families import BatchNormConfig, GroupNormConfig, InstanceNormConfig, LayerNormConfig
-from regcheck_properties._norms import Array, Expected, given, group_norm, layer_norm, run, several
+from regcheck.families import BatchNormConfig, GroupNormConfig, InstanceNormConfig, LayerNormConfig, RMSNormConfig
+from regcheck_properties._norms import Array, Expected, given, group_norm, over_features, run, several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,9 +42,8 @@ def one_group_is_layer_norm(layers: Layers, case: Case) -> Evidence:
     same = _with_parameters(case, lambda value: np.broadcast_to(value[:1], value.shape))
     spread = (group[0], *(1,) * config.ndim)
     return _alike(
-        layers,
-        same,
-        group_norm,
+        layers.partner.name,
+        (group_norm(layers, same), group_norm(layers.partner, same)),
         _result(layers, own, samples, case, lambda value: value[0]),
         _result(layers.partner, other, samples, case, lambda value: np.broadcast_to(value[0].reshape(spread), group)),
     )
@@ -70,9 +69,8 @@ def single_channels_are_instance_norm(layers: Layers, case: Case) -> Evidence:
     other = InstanceNormConfig(count, 1, config.eps, config.affine)
     same = _with_parameters(case, lambda value: np.broadcast_to(value[:, :1], value.shape))
     return _alike(
-        layers,
-        same,
-        group_norm,
+        layers.partner.name,
+        (group_norm(layers, same), group_norm(layers.partner, same)),
         _result(layers, own, channels, case, lambda value: value[:, 0]),
         _result(layers.partner, other, x.reshape(samples, count, -1), case, lambda value: value[:, 0]),
     )
@@ -96,9 +94,8 @@ def is_batch_norm_of_one_sample(layers: Layers, case: Case) -> Evidence:
     other = BatchNormConfig(samples * count, 1, config.eps, affine=config.affine)
     alone = x.reshape(1, samples * count, -1)
     return _alike(
-        layers,
-        case,
-        group_norm,
+        layers.partner.name,
+        (group_norm(layers, case), group_norm(layers.partner, case)),
         _result(layers, config, x, case, lambda value: value),
         _result(layers.partner, other, alone, case, lambda value: np.tile(value, samples)),
     )
@@ -122,11 +119,34 @@ def is_batch_norm_of_transpose(layers: Layers, case: Case) -> Evidence:
     bare = dataclasses.replace(case, arrays={"x": x}, config=own)
     turned = np.ascontiguousarray(x.reshape(len(x), -1).T)
     return _alike(
-        layers,
-        bare,
-        layer_norm,
+        layers.partner.name,
+        (over_features(layers, bare), over_features(layers.partner, bare)),
         _result(layers, own, x, bare, lambda value: value),
         _result(layers.partner, other, turned, bare, lambda value: value).T,
+    )
+
+
+@prop(
+    "rms_norm.is-layer-norm-of-centred",
+    cases=given(cases.layer_norm, "training", least=2),
+    level="core",
+    formula="RMS(c; γ) = LN(c; γ, β = 0) where mean c = 0: c = (x, −x)",
+    source="Zhang and Sennrich 2019, section 4: equal to layer normalisation where the mean is 0",
+    partner="layer_norm",
+)
+def is_layer_norm_of_centred(layers: Layers, case: Case) -> Evidence:
+    """RMS normalisation of input whose mean is 0 is layer normalisation."""
+    x, config = np.concatenate([case["x"], -case["x"]], axis=1), case.config
+    about = (2 * config.shape[0], *config.shape[1:]), config.eps, config.affine
+    scale = {"scale": np.concatenate([case["scale"]] * 2)} if "scale" in case.arrays else {}
+    centred = dataclasses.replace(case.with_arrays(x=x, **scale), config=RMSNormConfig(*about))
+    shift = {"shift": np.zeros_like(scale["scale"])} if scale else {}
+    other = dataclasses.replace(centred, config=LayerNormConfig(*about), arrays={**centred.arrays, **shift})
+    return _alike(
+        layers.partner.name,
+        (over_features(layers, centred), over_features(layers.partner, other)),
+        _result(layers, centred.config, x, centred, lambda value: value),
+        _result(layers.partner, other.config, x, other, lambda value: value),
     )
 
 
@@ -143,17 +163,14 @@ def _result(layers: Layers, config: Any, x: Array, case: Case, parameter: Callab
     return run(layer, x, case.values.get("training", True))
 
 
-def _alike(
-    layers: Layers, case: Case, define: Callable[[Layers, Case], Expected], own: Array, other: Array
-) -> Evidence:
-    """Evidence that both results are one, of the shape of the case's x."""
-    want, theirs = define(layers, case), define(layers.partner, case)
-    shape = case["x"].shape
+def _alike(partner: str, wanted: tuple[Expected, Expected], own: Array, other: Array) -> Evidence:
+    """Evidence that both results are one; `wanted` holds what the definition gives for either, with its bound."""
+    want, theirs = wanted
     return within(
-        own.reshape(shape),
-        other.reshape(shape).astype(want.y.dtype),
+        own.reshape(want.y.shape),
+        other.reshape(want.y.shape).astype(want.y.dtype),
         want.bound + theirs.bound,
         dims=want.dims,
-        what=f"y beside that of {layers.partner.name}",
+        what=f"y beside that of {partner}",
         judged=want.judged & theirs.judged,
     )

@@ -8,12 +8,14 @@ from regcheck_properties import relations
 from regcheck import Property
 from regcheck.numpy_layers.group_norm import GroupNorm, InstanceNorm
 from regcheck.numpy_layers.layer_norm import LayerNorm
+from regcheck.numpy_layers.rms_norm import RMSNorm
 
 LAWS = [law for law in vars(relations).values() if isinstance(law, Property)]
 RIGHT = {
     "group_norm": lambda c: GroupNorm(c.channels, c.groups, c.ndim, eps=c.eps, affine=c.affine),
     "instance_norm": lambda c: InstanceNorm(c.channels, c.ndim, eps=c.eps, affine=c.affine),
     "layer_norm": lambda c: LayerNorm(c.shape, eps=c.eps, affine=c.affine),
+    "rms_norm": lambda c: RMSNorm(c.shape, eps=c.eps, affine=c.affine),
 }
 
 
