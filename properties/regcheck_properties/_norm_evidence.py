@@ -24,14 +24,18 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def moments(y: Array, want: Expected, case: Case, shift: Array | float = 0.0) -> list[Evidence]:
     """Evidence that each group of y has the mean `shift` and the variance of the definition's y.
 
-    An error of at most B an element moves the mean by mean B and the variance by 2·mean(|y − β|B) + mean B².
+    Without a mean to subtract: that it has the definition's mean of squares. An error of at most B an element moves the
+    mean by mean B and the variance, or the mean of squares, by 2·mean(|y − β|B) + mean B².
     """
     mean, wide, each = want.norm.mean_over, reference.widen(y), case.independent
     off, judged = np.abs(want.y - shift), np.all(want.judged, axis=want.norm.axes)
     seen = mean(wide)
-    spread = mean(np.square(wide - seen)), mean(np.square(want.y - shift))
+    centred = want.norm.centred
+    spread = mean(np.square(wide - seen if centred else wide)), mean(np.square(want.y - shift))
     slack = 2 * mean(off * want.bound) + mean(np.square(want.bound))
-    pairs = [("mean y", seen, np.zeros_like(seen) + shift, mean(want.bound)), ("var y", *spread, slack)]
+    pairs = [("var y" if centred else "mean y²", *spread, slack)]
+    if centred:
+        pairs.append(("mean y", seen, np.zeros_like(seen) + shift, mean(want.bound)))
     return [
         within(*(np.squeeze(part, want.norm.axes) for part in parts), dims=each, what=what, judged=judged)
         for what, *parts in pairs
@@ -155,11 +159,16 @@ def close_divided(layer: HostedLayer, case: Case, training: bool, want: Expected
 
 
 def gradient_sums(dx: Array, g: Array, want: Expected, case: Case) -> list[Evidence]:
-    """Evidence that Σ dx = 0 and Σ dx·ẑ = Σ(g·ẑ)·ε/(σ² + ε)^(3/2) of each group, g = dy·γ."""
+    """Evidence that Σ dx = 0 and Σ dx·ẑ = Σ(g·ẑ)·ε/(σ² + ε)^(3/2) of each group, g = dy·γ.
+
+    Without a mean to subtract the second alone, σ² being the mean of squares.
+    """
     norm, axes, wide = want.norm, want.norm.axes, reference.widen(dx)
     bound = bounds.input_gradient(norm, want.standard, g, want.ar)
     left = norm.s * np.sum(g * norm.z, axis=axes, keepdims=True) * norm.s**2 * case.config.eps
-    sums = (("Σ dx", wide, np.zeros_like(left), bound), ("Σ dx·ẑ", wide * norm.z, left, bound * np.abs(norm.z)))
+    sums = [("Σ dx·ẑ", wide * norm.z, left, bound * np.abs(norm.z))]
+    if norm.centred:
+        sums.append(("Σ dx", wide, np.zeros_like(left), bound))
     judged, each = np.all(want.standard.judged, axis=axes), case.independent
     return [
         within(

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from regcheck import Case, Evidence, Fault, Layers, Unsupported, bounds, cases, reference, within
-from regcheck.families import BatchNormConfig, GroupNormConfig
+from regcheck.families import BatchNormConfig, GroupNormConfig, RMSNormConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from types import ModuleType
 
     from regcheck.host import HostedLayer
 
@@ -164,12 +165,15 @@ def outside(case: Case) -> Evidence:
 
 
 def defined(law: Law) -> Law:
-    """The law, but for groups of one value where the layer declares to give no β for them."""
+    """The law, but for groups of one value where the layer declares to give no β for them.
+
+    Without a mean to subtract one value is a case like any other.
+    """
 
     @functools.wraps(law)
     def judged(layers: Layers, case: Case) -> Evidence | Sequence[Evidence]:
         alone = min(group_size(case, name) for name in ("x", "x2") if name in case.arrays) == 1
-        if alone and layers.declared("single_value_batch") != "shift":
+        if alone and not isinstance(case.config, RMSNormConfig) and layers.declared("single_value_batch") != "shift":
             return outside(case)
         return law(layers, case)
 
@@ -201,12 +205,17 @@ def group_size(case: Case, name: str = "x") -> int:
     return int(np.prod(case[name].shape[len(case.independent) :], dtype=int))
 
 
-def layer_norm(
+def oracle_of(config: Any) -> ModuleType:
+    """The oracle of a family that normalises each sample over its features."""
+    return reference.rms_norm if isinstance(config, RMSNormConfig) else reference.layer_norm
+
+
+def over_features(
     layers: Layers, case: Case, x: Array | None = None, config: Any = None, rule: Rule = STANDARD
 ) -> Expected:
-    """What layer_norm's definition gives for x (the case's own where none is given)."""
-    ar = bounds.declared_arithmetic(layers, case.dtype)
-    norm = reference.layer_norm.standardise(case["x"] if x is None else x, config or case.config)
+    """What the definition of layer_norm, or of rms_norm, gives for x (the case's own where none is given)."""
+    ar, config = bounds.declared_arithmetic(layers, case.dtype), config or case.config
+    norm = oracle_of(config).standardise(case["x"] if x is None else x, config)
     return expected(norm, rule(norm, ar), ar, case=case, **_affine(case))
 
 

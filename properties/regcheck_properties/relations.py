@@ -12,7 +12,7 @@ import numpy as np
 
 from regcheck import cases, prop, within
 from regcheck.families import BatchNormConfig, GroupNormConfig, InstanceNormConfig, LayerNormConfig
-from regcheck_properties._norms import Array, Expected, given, group_norm, layer_norm, run, several
+from regcheck_properties._norms import Array, Expected, given, group_norm, over_features, run, several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +124,7 @@ def is_batch_norm_of_transpose(layers: Layers, case: Case) -> Evidence:
     return _alike(
         layers,
         bare,
-        layer_norm,
+        over_features,
         _result(layers, own, x, bare, lambda value: value),
         _result(layers.partner, other, turned, bare, lambda value: value).T,
     )

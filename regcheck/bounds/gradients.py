@@ -19,6 +19,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def input_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmetic) -> Array:
     """Bound on dx = s·(g − m1 − z·m2), g = dy·γ, m1 = mean g, m2 = mean g·z, statistics the group's own.
 
+    Where no mean is subtracted: `_uncentred_gradient`.
+
     With B the bound on z and δs that on s:
 
         |Δm1| <= (n+4)u·mean|g|
@@ -32,6 +34,8 @@ def input_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmeti
     ½s³ underflows, by η at most in all its roundings, that is, with d = |x − mean| = |z|/s, an error of
     2η·d·mean(|g|·d).
     """
+    if not norm.centred:
+        return _uncentred_gradient(norm, standard, g, ar)
     n, u, mean, b = norm.n, ar.u, norm.mean_over, standard.z
     size, z = np.abs(g), np.abs(norm.z)
     m1, m2 = np.abs(mean(g)), np.abs(mean(g * norm.z))
@@ -42,6 +46,30 @@ def input_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmeti
     tiny = ar.eta * ((n + 4) * norm.s + 4 + 4 * (np.abs(norm.x) + norm.magnitude)) + ar.eta_out
     away = z / norm.s
     tiny = tiny + 2 * ar.eta * away * mean(size * away)
+    bound: Array = norm.s * inner + ar.u_out * np.abs(input_gradient_exactly(norm, g)) + tiny
+    return bound
+
+
+def _uncentred_gradient(norm: Normalised, standard: Standard, g: Array, ar: Arithmetic) -> Array:
+    """Bound on dx = s·(g − z·m2), g = dy·γ, m2 = mean g·z, where no mean is subtracted.
+
+    As `input_gradient` without the mean's terms, and without its factors 2, for there is no form of these sums whose
+    terms are larger than they are:
+
+        |Δm2| <= (n+4)u·mean|g·z| + mean(|g|·B)
+        |Δ(z·m2)| <= (|z| + B)·|Δm2| + |m2|·B
+        |Δdx| <= s·[|Δ(z·m2)| + (4u + δs)(|g| + |z·m2|)] + u_o|dx| + tiny
+
+    The chain rule forms −s³·x·mean(g·x), of which s³ is off by 3δs: δs is that of s above, and B's in z and in m2 are
+    the other two. Where s³ underflows, or s²·m2 does, the errors are those of `input_gradient`.
+    """
+    n, u, mean, b = norm.n, ar.u, norm.mean_over, standard.z
+    size, z = np.abs(g), np.abs(norm.z)
+    m2 = np.abs(mean(g * norm.z))
+    dm2 = (n + 4) * u * mean(size * z) + mean(size * b)
+    inner = (z + b) * dm2 + m2 * b + (4 * u + standard.s) * (size + z * m2)
+    away = np.abs(norm.x)
+    tiny = ar.eta * ((n + 4) * norm.s + 4 + 4 * away + 2 * away * mean(size * away)) + ar.eta_out
     bound: Array = norm.s * inner + ar.u_out * np.abs(input_gradient_exactly(norm, g)) + tiny
     return bound
 

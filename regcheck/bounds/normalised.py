@@ -34,7 +34,7 @@ FOLDED = 3
 
 
 def standard(norm: Normalised, ar: Arithmetic) -> Standard:
-    """Bounds where the statistics are the group's own, n values each.
+    """Bounds where the statistics are the group's own, n values each; without a mean: `_uncentred`.
 
     The computed mean is off by at most n·u·mean|x|, which is n·u·A in units of 1/s; the sum of squares
     adds n·u to the variance, half of that to s, and the mean's error enters it squared, because the
@@ -57,12 +57,36 @@ def standard(norm: Normalised, ar: Arithmetic) -> Standard:
     variance", 1983, section 3), and D may be √(n − 1)·σ: an error of n²u that depends on which value comes first. A
     bound that held for every order would pass a plain one-pass variance up to mean/std = √n.
     """
+    if not norm.centred:
+        return _uncentred(norm, ar)
     a = norm.magnitude * norm.s
     lost = (norm.n + 1) * ar.u * a
     two_pass = _relative(norm, norm.n, lost, ar)
     z = _absolute(norm, norm.n, a, two_pass, ar)
     s = two_pass + lost * np.sqrt(norm.var) * norm.s
     return Standard(z, s, a, np.broadcast_to(lost < 1 / 4, norm.z.shape), _limit(norm, ar))
+
+
+def _uncentred(norm: Normalised, ar: Arithmetic) -> Standard:
+    """Bounds on x·s where no mean is subtracted, s = 1/√(mean(x²) + ε): nothing cancels, so A does not enter.
+
+    All terms of Σx² have one sign. A sum in any order is off by n·u of itself, the square, the division by n and the
+    sum with ε, itself rounded, by 4u more, and the root makes half of that of it; root, reciprocal and the product
+    with x round once each: (n/2 + 5)u, and (n/2 + 8)u leaves room for 1/n rounded, for x divided by its peak before it
+    is squared, and for a root of Σx² that is squared again. 1/√(1 − δ) − 1 < δ/2 + δ²/2 for δ <= 1/4: with
+    δ = (n + 1)u
+
+        δs = (n/2 + 8)u + ((n + 1)u)²/2 and B = |z|·δs + tiny
+
+    Where δ >= 1/4 accuracy cannot be claimed; but no rounded sum of positive terms is less than its largest, and xᵢ²
+    is one of them: |z| <= √n(1 + 8u + u_o) + tiny.
+    """
+    lost, nothing = np.full_like(norm.s, (norm.n + 1) * ar.u), np.zeros_like(norm.s)
+    s = _relative(norm, norm.n, lost, ar)
+    z = _absolute(norm, RECORDED, nothing, s, ar)
+    tiny = ar.eta * ((RECORDED + 4) * norm.s + 4) + ar.eta_out
+    limit = np.sqrt(float(norm.n)) * (1 + _relative(norm, 0, nothing, ar) + ar.u_out) + tiny
+    return Standard(z, s, nothing, np.broadcast_to(lost < 1 / 4, norm.z.shape), limit)
 
 
 RECORDED = 4  # in place of n where the statistics are given and no sum is formed

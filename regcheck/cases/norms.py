@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from regcheck.case import Case
 from regcheck.cases import fill
 from regcheck.cases.order import turned
-from regcheck.families import BatchNormConfig, LayerNormConfig
+from regcheck.families import FAMILIES, BatchNormConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -160,7 +160,8 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum) -> C
     n = int(np.prod(shape, dtype=int))
     count = min(one_of((*ROWS, *MANY_ROWS)), max(1, ELEMENTS // n))
     eps = one_of(recipe.eps)
-    config = LayerNormConfig(shape=shape, eps=eps, affine=one_of(stratum.affine) or recipe.affine)
+    affine = one_of(stratum.affine) or recipe.affine
+    config = FAMILIES[plan.family].config(shape=shape, eps=eps, affine=affine)
     axes, seed = one_of(BATCH_AXES), seeded(draw, plan)
     if not plan.takes(config):
         return Case(config, plan.dtype)
@@ -173,8 +174,11 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum) -> C
     if recipe.data == "moderate":
         arrays["offset"], dims["offset"] = fill.offsets(rng, rows, plan.dtype), ("N",)
     if config.affine:
-        arrays |= fill.parameters(rng, shape, plan.dtype)
-        dims |= {"scale": features, "shift": features}
+        learnt = fill.parameters(rng, shape, plan.dtype)
+        if plan.family == "rms_norm":
+            del learnt["shift"]
+        arrays |= learnt
+        dims |= dict.fromkeys(learnt, features)
     values = {**values_of(seed, rng, plan.dtype), "axes": axes}
     return recipe.only(Case(config, plan.dtype, arrays, dims, ("N",), values))
 
@@ -217,7 +221,8 @@ def _to_channels(rows: Array, batch: int, spatial: tuple[int, ...]) -> Array:
 def layer_norm(plan: Plan, recipe: Recipe | None = None) -> list[SearchStrategy[Case]]:
     """x, cotangent (N, *shape), γ, β of `shape` where the config is affine, offset (N,) for moderate data.
 
-    The value `axes` says in how many batch axes a law may hand the samples to the layer.
+    Of rms_norm too, which has no β. The value `axes` says in how many batch axes a law may hand the samples to the
+    layer.
 
     Shapes of one axis, and of several, are strata: a layer may take the last axis alone, or the wrong order. Those of
     several without γ and β too: what has parameters of the wrong size is judged there alone. So is each LONG length.

@@ -23,6 +23,8 @@ class LayerNorm:
     Source: Ba, Kiros and Hinton, "Layer Normalization", 2016, equation 3.
     """
 
+    centred = True  # RMS normalisation subtracts no mean
+
     def __init__(self, shape: tuple[int, ...], *, eps: float = 1e-5, affine: bool = True) -> None:
         self.shape, self.eps = shape, eps
         self.parameters = affine_parameters(shape, affine=affine)
@@ -39,7 +41,7 @@ class LayerNorm:
         scale, shift = (self._flat(name, dtype) for name in ("scale", "shift"))
         with np.errstate(all="ignore"):  # NaN and ∞ follow IEEE arithmetic, without a warning
             for block in _blocks(rows):
-                rstd[block] = _normalise(rows[block], normalised[block], self.eps)
+                rstd[block] = self._normalise(rows[block], normalised[block])
                 _affine(normalised[block], scale, shift, y[block])
         self._saved = (x.shape, normalised, rstd, scale)
         return y.reshape(x.shape)
@@ -57,7 +59,7 @@ class LayerNorm:
         check_shape("cotangent", cotangent, shape)
         dy = np.ascontiguousarray(cotangent).reshape(normalised.shape).astype(normalised.dtype, copy=False)
         with np.errstate(all="ignore"):
-            dx = _input_gradient(dy if scale is None else dy * scale, normalised, rstd)
+            dx = self._input_gradient(dy if scale is None else dy * scale, normalised, rstd)
             gradients = {"scale": np.einsum("ij,ij->j", dy, normalised), "shift": dy.sum(axis=0)}
         own = {k: gradients[k].reshape(self.shape).astype(v.dtype) for k, v in self.parameters.items()}
         return {"x": dx.reshape(shape).astype(cotangent.dtype), **own}
@@ -66,33 +68,35 @@ class LayerNorm:
         parameter = self.parameters.get(name)
         return None if parameter is None else parameter.reshape(-1).astype(dtype)
 
+    def _normalise(self, x: Array, out: Array) -> Array:
+        """Write x̂ of each row of `x` (R, n) to `out`; s (R, 1)."""
+        n = x.shape[1]
+        np.copyto(out, x)
+        if self.centred:
+            out -= out.sum(axis=1, keepdims=True) / n
+        rstd = 1 / np.sqrt(np.square(out).sum(axis=1, keepdims=True) / n + self.eps)
+        out *= rstd
+        return np.asarray(rstd)
+
+    def _input_gradient(self, g: Array, normalised: Array, rstd: Array) -> Array:
+        n = g.shape[1]
+        along = (g * normalised).sum(axis=1, keepdims=True) / n
+        centred = g - g.sum(axis=1, keepdims=True) / n if self.centred else g
+        return np.asarray(rstd * (centred - normalised * along))
+
 
 def _blocks(rows: Array) -> Iterator[slice]:
     height = max(1, BLOCK_BYTES // max(1, rows.shape[1] * rows.itemsize))
     return (slice(i, i + height) for i in range(0, len(rows), height))
 
 
-def _normalise(x: Array, out: Array, eps: float) -> Array:
-    """Write x̂ of each row of `x` (R, n) to `out`; s (R, 1)."""
-    n = x.shape[1]
-    np.copyto(out, x)
-    out -= out.sum(axis=1, keepdims=True) / n
-    rstd = 1 / np.sqrt(np.square(out).sum(axis=1, keepdims=True) / n + eps)
-    out *= rstd
-    return np.asarray(rstd)
-
-
 def _affine(normalised: Array, scale: Array | None, shift: Array | None, out: Array) -> None:
-    if scale is None or shift is None:
+    if scale is None:
         out[...] = normalised
-    elif out.dtype == normalised.dtype:
-        np.multiply(normalised, scale, out=out)
-        out += shift
-    else:
-        out[...] = normalised * scale + shift
-
-
-def _input_gradient(g: Array, normalised: Array, rstd: Array) -> Array:
-    n = g.shape[1]
-    along = (g * normalised).sum(axis=1, keepdims=True) / n
-    return np.asarray(rstd * (g - g.sum(axis=1, keepdims=True) / n - normalised * along))
+        return
+    mapped = out if out.dtype == normalised.dtype else np.empty_like(normalised)
+    np.multiply(normalised, scale, out=mapped)
+    if shift is not None:
+        mapped += shift
+    if mapped is not out:
+        out[...] = mapped

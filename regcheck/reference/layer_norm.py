@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck.reference.normalisation import Gradients, Normalised, input_gradient, normalise
+from regcheck.reference.normalisation import Gradients, Normalised, elementwise_gradients, normalise
 from regcheck.reference.precision import widen
 
 if TYPE_CHECKING:
@@ -33,8 +33,4 @@ def affine(z: Array, scale: Array | None, shift: Array | None) -> Array:
 
 def backward(cotangent: Array, x: Array, config: LayerNormConfig, scale: Array | None = None) -> Gradients:
     """dx, and dγ = Σ dy·z, dβ = Σ dy over the batch, of `config.shape`."""
-    norm = standardise(x, config)
-    dy = widen(cotangent)
-    g = dy if scale is None else dy * widen(scale)
-    batch = tuple(range(x.ndim - len(config.shape)))
-    return Gradients(input_gradient(norm, g), np.sum(dy * norm.z, axis=batch), np.sum(dy, axis=batch))
+    return elementwise_gradients(standardise(x, config), cotangent, scale)

@@ -2,12 +2,13 @@
 
     z = (x − mean)·s,  s = 1/√(var + ε)
 
+RMS normalisation subtracts no mean: there mean is 0 and var the mean of x².
 Everything is in the oracle's precision (`regcheck.reference.precision`), in two passes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ class Normalised:
     """x standardised over `axes`, which hold `n` values a group.
 
     `x` and `z` have the input's shape; `mean`, `var` (biased, of the group), `s` and `magnitude`
-    (mean of |x|) have size 1 along `axes`.
+    (mean of |x|) have size 1 along `axes`. Where a group is not `centred`, mean is 0 and var the mean of x².
     """
 
     x: Array
@@ -34,6 +35,7 @@ class Normalised:
     eps: float
     n: int
     axes: tuple[int, ...]
+    centred: bool = True
 
     def mean_over(self, values: Array) -> Array:
         """Mean of each group of `values`, shaped like `mean`."""
@@ -49,12 +51,13 @@ class Gradients(NamedTuple):
     shift: Array
 
 
-def normalise(x: Array, axes: tuple[int, ...], eps: float) -> Normalised:
+def normalise(x: Array, axes: tuple[int, ...], eps: float, *, centred: bool = True) -> Normalised:
     """Standardise `x` by its own statistics over `axes`."""
     values = widen(x)
     mean = values.mean(axis=axes, keepdims=True)
+    mean = mean if centred else np.zeros_like(mean)
     var = np.square(values - mean).mean(axis=axes, keepdims=True)
-    return with_statistics(x, mean, var, axes, eps)
+    return replace(with_statistics(x, mean, var, axes, eps), centred=centred)
 
 
 def with_statistics(x: Array, mean: Array, var: Array, axes: tuple[int, ...], eps: float) -> Normalised:
@@ -67,9 +70,18 @@ def with_statistics(x: Array, mean: Array, var: Array, axes: tuple[int, ...], ep
 
 
 def input_gradient(norm: Normalised, g: Array) -> Array:
-    """dx for g = dy·γ where the statistics depend on x: s·(g − mean g − z·mean(g·z)).
+    """dx for g = dy·γ where the statistics depend on x: s·(g − mean g − z·mean(g·z)), without mean g if not centred.
 
     Source: Ioffe and Szegedy 2015, section 3, with the sums of (x − mean) left out, which are 0.
     """
-    dx: Array = norm.s * (g - norm.mean_over(g) - norm.z * norm.mean_over(g * norm.z))
+    along = g - norm.mean_over(g) if norm.centred else g
+    dx: Array = norm.s * (along - norm.z * norm.mean_over(g * norm.z))
     return dx
+
+
+def elementwise_gradients(norm: Normalised, cotangent: Array, scale: Array | None = None) -> Gradients:
+    """dx, and dγ = Σ dy·z, dβ = Σ dy over the batch, γ and β being of the shape of the trailing axes normalised."""
+    dy = widen(cotangent)
+    g = dy if scale is None else dy * widen(scale)
+    batch = tuple(range(dy.ndim - len(norm.axes)))
+    return Gradients(input_gradient(norm, g), np.sum(dy * norm.z, axis=batch), np.sum(dy, axis=batch))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         MinimiserConfig,
         PenaltyConfig,
         PriorConfig,
+        RMSNormConfig,
         WeightDecayConfig,
     )
     from regcheck.numpy_layers.batch_norm import BatchNorm
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent
     from regcheck.numpy_layers.penalties import ElasticNet
     from regcheck.numpy_layers.priors import Gaussian, Laplace
+    from regcheck.numpy_layers.rms_norm import RMSNorm
     from regcheck.numpy_layers.weight_decay import SGD, AdamW
 
 _NORM = {
@@ -41,6 +43,14 @@ def layer_norm(config: LayerNormConfig) -> LayerNorm:
     from regcheck.numpy_layers.layer_norm import LayerNorm  # noqa: PLC0415
 
     return LayerNorm(config.shape, eps=config.eps, affine=config.affine)
+
+
+@implements("rms_norm", framework="numpy", name="numpy.rms_norm", declares=_NORM)
+def rms_norm(config: RMSNormConfig) -> RMSNorm:
+    """RMS normalisation."""
+    from regcheck.numpy_layers.rms_norm import RMSNorm  # noqa: PLC0415
+
+    return RMSNorm(config.shape, eps=config.eps, affine=config.affine)
 
 
 @implements("batch_norm", framework="numpy", name="numpy.batch_norm", declares=_NORM)

@@ -1,4 +1,4 @@
-"""A batch of samples handed to layer_norm with no batch axis, with one, two or three."""
+"""A batch of samples handed to layer_norm or rms_norm with no batch axis, with one, two or three."""
 
 from __future__ import annotations
 
