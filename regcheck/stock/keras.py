@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from regcheck.implementation import Declared, Deviation, implements
+from regcheck.implementation import Declared, Deviation, Unsupported, implements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         LayerNormConfig,
         MinimiserConfig,
         PenaltyConfig,
+        RMSNormConfig,
         WeightDecayConfig,
     )
 
@@ -40,6 +41,7 @@ STOCK_CLASSES = {
     "keras.layers:Dropout": "dropout",
     "keras.layers:BatchNormalization": "batch_norm",
     "keras.layers:LayerNormalization": "layer_norm",
+    "keras.layers:RMSNormalization": "rms_norm",
     "keras.layers:GroupNormalization": "group_norm",
 }
 
@@ -153,6 +155,30 @@ def layer_norm(config: LayerNormConfig) -> keras.Layer:
 
     axes = list(range(-len(config.shape), 0))
     return keras.layers.LayerNormalization(axis=axes, epsilon=config.eps, center=config.affine, scale=config.affine)
+
+
+# A row's bits depend on the batch (seen: 102 of 792 rows in three dtypes).
+_RMS_NORM = {
+    "compute_dtype": Declared(
+        "float32",
+        'keras/src/ops/nn.py, _rms_normalization: "Computes in at least float32 precision for stability in half '
+        'precision training"',
+    ),
+    **_FLUSHED,
+}
+# keras/src/ops/nn.py, _rms_normalization: `outputs = backend.numpy.multiply(outputs, scale)`, and the layer has no `input_spec`.
+_BROADCAST = {"common.wrong-shape-raises": "the number of features is not checked: one feature, or one γ, is broadcast"}
+
+
+@implements("rms_norm", name="keras.RMSNormalization", framework="keras", declares=_RMS_NORM, deviations=_BROADCAST)
+def rms_norm(config: RMSNormConfig) -> keras.Layer:
+    """keras.layers.RMSNormalization over the trailing axes."""
+    if not config.affine:
+        msg = "keras.layers.RMSNormalization always has a scale"
+        raise Unsupported(msg)
+    import keras  # noqa: PLC0415
+
+    return keras.layers.RMSNormalization(axis=list(range(-len(config.shape), 0)), epsilon=config.eps)
 
 
 # The result is x·inv − mean·inv with inv = γ/√(σ² + ε).
