@@ -143,32 +143,3 @@ class ChainRule(RMSNorm):
     def _input_gradient(self, g: Array) -> Array:
         along = self._sum(g * self.x) * (-(self.inverse**3) / 2)
         return g * self.inverse + along * (2 * self.x / self.n)
-
-
-@regcheck.implements("rms_norm")
-class OnePlus(RMSNorm):
-    """Keeps w = γ − 1, as Gemma does, and hands 1 + w out as its scale."""
-
-    def __init__(self, config: Any) -> None:
-        super().__init__(config)
-        self.parameters = _OnePlus({name: np.zeros_like(value) for name, value in self.parameters.items()})
-
-
-class _OnePlus(dict[str, Array]):
-    """Arrays kept less 1, in a type in which that loses nothing."""
-
-    def __getitem__(self, name: str) -> Array:
-        kept = super().__getitem__(name)
-        return (1 + kept.astype(np.longdouble)).astype(self.dtype) if hasattr(self, "dtype") else 1 + kept
-
-    def __setitem__(self, name: str, value: Array) -> None:
-        self.dtype = value.dtype
-        super().__setitem__(name, value.astype(np.longdouble) - 1)
-
-    def items(self) -> Any:
-        """(name, γ)."""
-        return [(name, self[name]) for name in self]
-
-    def values(self) -> Any:
-        """γ."""
-        return [self[name] for name in self]

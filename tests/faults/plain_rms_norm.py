@@ -205,8 +205,8 @@ class LargestOfBatch(RMSNorm):
     """Divides by the batch's largest magnitude first, "for stability": a NaN spreads over all samples."""
 
     def mean_square(self, x: Array) -> Array:
-        peak = np.exp2(np.floor(np.log2(np.max(np.abs(x), initial=1e-30))))
-        return super().mean_square(x / peak) * np.square(peak) if np.square(peak) > 0 else super().mean_square(x)
+        peak = np.max(np.abs(x), initial=1e-30)
+        return super().mean_square(x / peak) * np.square(peak)
 
 
 @regcheck.implements("rms_norm")
@@ -219,7 +219,7 @@ class NeighboursRMS(RMSNorm):
 
 @regcheck.implements("rms_norm", declares={"batch_invariance": "bitwise"})
 class BlockedBits(RMSNorm):
-    """Sums by a product with ones where the batch is large, and from left to right where it is not."""
+    """Sums from the right where the number of samples is even, and else from the left."""
 
     def mean_square(self, x: Array) -> Array:
         rows = np.square(x.reshape(-1, self.n))
@@ -312,7 +312,7 @@ class SquaresInHalf(RMSNorm):
 
 @regcheck.implements("rms_norm")
 class TailLeftOut(RMSNorm):
-    """Leaves the squares of features beyond the last whole block of 1 024 out, where there is one (apex#1768's kind)."""
+    """From 4 096 features on, leaves those beyond the last whole block of 1 024 out (apex#1768's kind)."""
 
     def mean_square(self, x: Array) -> Array:
         if self.n < 4096:
@@ -327,7 +327,7 @@ class TailLeftOut(RMSNorm):
 
 @regcheck.implements("rms_norm")
 class OnePlusScale(RMSNorm):
-    """(1 + γ)·ẑ, as Gemma has it; a right layer of that kind hands γ + 1 out."""
+    """(1 + γ)·ẑ, as Gemma stores its weights, beside a γ that begins at 1."""
 
     def scaled(self, z: Array) -> Array:
         return z * (1 + self.parameters["scale"]) if self.parameters else z
