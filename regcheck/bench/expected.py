@@ -48,14 +48,17 @@ _DATA = ("x", "cotangent", "w")
 Arrays = dict[str, Array]
 
 
-def _layer_norm(problem: Problem, timed: str, own: Arrays, ar: bounds.Arithmetic, _: Conventions) -> dict[str, Known]:
-    norm = reference.layer_norm.standardise(own["x"], problem.config)
+def _over_features(
+    problem: Problem, timed: str, own: Arrays, ar: bounds.Arithmetic, _: Conventions
+) -> dict[str, Known]:
+    oracle = reference.rms_norm if problem.family == "rms_norm" else reference.layer_norm
+    norm = oracle.standardise(own["x"], problem.config)
     standard = bounds.standard(norm, ar)
     gamma, beta = _widened(own, "scale", 1.0), _widened(own, "shift", 0.0)
     if timed == "forward":
         return {"y": _affine(norm, standard, gamma, beta, ar)}
     batch = tuple(range(len(problem.shape) - len(problem.config.shape)))
-    found = reference.layer_norm.backward(own["cotangent"], own["x"], problem.config, own.get("scale"))
+    found = oracle.backward(own["cotangent"], own["x"], problem.config, own.get("scale"))
     return _gradients(norm, standard, found, reference.widen(own["cotangent"]), gamma=gamma, axes=batch, ar=ar)
 
 
@@ -115,7 +118,8 @@ def _penalty(
 
 
 _FAMILIES: dict[str, Callable[..., dict[str, Known]]] = {
-    "layer_norm": _layer_norm,
+    "layer_norm": _over_features,
+    "rms_norm": _over_features,
     "batch_norm": _batch_norm,
     "instance_norm": _group_norm,
     "group_norm": _group_norm,

@@ -15,6 +15,7 @@ from regcheck.families import (
     LayerNormConfig,
     MinimiserConfig,
     PenaltyConfig,
+    RMSNormConfig,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ _PENALTY = (Pass("value", ("w",), ("value",)), Pass("gradient", ("w",), ("gradie
 _SAMPLES = (Pass("forward", ("x", *_AFFINE), ("y",)), _BACKWARD)
 PASSES: dict[str, tuple[Pass, ...]] = {
     "layer_norm": _SAMPLES,
+    "rms_norm": (Pass("forward", ("x", "scale"), ("y",)), Pass("backward", _BACKWARD.reads, ("dx", "dscale"))),
     "instance_norm": _SAMPLES,
     "group_norm": _SAMPLES,
     "batch_norm": (
@@ -92,12 +94,15 @@ _CHANNELS: dict[str, Callable[[int, int], Any]] = {
 }
 
 
+_FEATURES = {"layer_norm": LayerNormConfig, "rms_norm": RMSNormConfig}
+
+
 def candidates(family: str, size: str, dtype: str) -> list[Problem]:
     """The problems of a size, in order of preference: an implementation is given the first that it can build."""
     if family in _CHANNELS:
         pairs: list[tuple[Any, tuple[int, ...]]] = [(_CHANNELS[family](s[1], len(s) - 2), s) for s in _BATCHES[size]]
-    elif family == "layer_norm":
-        pairs = [(LayerNormConfig(_MATRICES[size][1:]), _MATRICES[size])]
+    elif family in _FEATURES:
+        pairs = [(_FEATURES[family](_MATRICES[size][1:]), _MATRICES[size])]
     elif family == "dropout":
         pairs = [(DropoutConfig(0.25), _MATRICES[size])]
     elif family == "minimiser":
