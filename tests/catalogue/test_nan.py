@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from regcheck import registry
+from regcheck.families import RMSNormConfig
 from regcheck.judge import CellJudge, Settings
 
 LAWS = registry.catalogue().properties
@@ -20,6 +21,7 @@ FAMILIES = (
     "dropout",
     "batch_norm",
     "layer_norm",
+    "rms_norm",
     "instance_norm",
     "group_norm",
 )
@@ -48,6 +50,7 @@ HOLDS = {
 HOLDS_FOR = {
     ("dropout", "common.empty-batch"): NO_NUMBERS,
     ("layer_norm", "common.empty-batch"): NO_NUMBERS,
+    ("rms_norm", "common.empty-batch"): NO_NUMBERS,
     ("weight_decay", "common.empty-batch"): NO_NUMBERS,
     ("laplace_prior", "common.empty-batch"): NO_NUMBERS,
     ("gaussian_prior", "common.empty-batch"): NO_NUMBERS,
@@ -64,7 +67,9 @@ class Nothing:
         self.config, self.parameters, self.state = config, {}, {}
         size = getattr(config, "channels", getattr(config, "shape", None))
         if getattr(config, "affine", False):
-            self.parameters = {"scale": np.ones(size), "shift": np.zeros(size)}
+            self.parameters = {"scale": np.ones(size)}
+            if not isinstance(config, RMSNormConfig):
+                self.parameters["shift"] = np.zeros(size)
         if hasattr(config, "momentum"):
             self.state = {"running_mean": np.zeros(size), "running_var": np.ones(size)}
 

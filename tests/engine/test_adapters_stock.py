@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from regcheck.families import (
+    FAMILIES,
     BatchNormConfig,
     DropoutConfig,
-    LayerNormConfig,
     MinimiserConfig,
     PenaltyConfig,
     PriorConfig,
@@ -60,14 +60,14 @@ def close(observed: Array, expected: Any, scale: Any, dtype: str) -> bool:
     )
 
 
-def normalised(
-    x: Array, axes: tuple[int, ...], eps: float, scale: Array, cotangent: Array
+def normalised(  # noqa: PLR0913, PLR0917
+    x: Array, axes: tuple[int, ...], eps: float, scale: Array, cotangent: Array, centred: float = 1.0
 ) -> tuple[Array, Array, Array]:
-    """x̂, dx and the condition number |x|·s + 1, in float64."""
-    mean, variance = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
-    s = 1 / np.sqrt(variance + eps)
+    """x̂, dx and the condition number |x|·s + 1, in float64; `centred` is 0 where no mean is subtracted."""
+    mean = centred * x.mean(axes, keepdims=True)
+    s = 1 / np.sqrt(np.square(x - mean).mean(axes, keepdims=True) + eps)
     z, dz = (x - mean) * s, cotangent * scale
-    dx = s * (dz - dz.mean(axes, keepdims=True) - z * (dz * z).mean(axes, keepdims=True))
+    dx = s * (dz - centred * dz.mean(axes, keepdims=True) - z * (dz * z).mean(axes, keepdims=True))
     return (
         z,
         dx,
@@ -75,29 +75,39 @@ def normalised(
     )
 
 
-@pytest.mark.parametrize(("stock", "dtype"), _cases("layer_norm"))
+@pytest.mark.parametrize(("stock", "dtype"), [*_cases("layer_norm"), *_cases("rms_norm")])
 @pytest.mark.parametrize(
     ("batch", "shape", "affine"), [((4,), (5,), True), ((2, 3), (3, 4), True), ((5,), (17,), False)]
 )
-def test_layer_norm(stock: Implementation, dtype: str, batch: Any, shape: Any, affine: bool) -> None:  # noqa: FBT001
-    config, rng = LayerNormConfig(shape, 1e-3, affine), np.random.default_rng(0)
-    layer = build(stock, config, dtype)
+def test_over_features(stock: Implementation, dtype: str, batch: Any, shape: Any, affine: bool) -> None:  # noqa: FBT001
+    config, rng = FAMILIES[stock.family].config(shape, 1e-3, affine), np.random.default_rng(0)
+    try:
+        layer = build(stock, config, dtype)
+    except Unsupported as reason:
+        pytest.skip(str(reason))
     x, cotangent = (rng.normal(1, 2, (*batch, *shape)).astype(dtype) for _ in range(2))
-    scale, shift = (rng.normal(size=shape).astype(dtype) for _ in range(2))
+    given = {name: rng.normal(size=shape).astype(dtype) for name in ("scale", "shift")}
+    if stock.family == "rms_norm":
+        del given["shift"]
     if affine:
-        layer.assign_parameters({"scale": scale, "shift": shift})
+        layer.assign_parameters(given)
     else:
         assert layer.parameters() == {}
-        scale, shift = np.ones(shape), np.zeros(shape)
-    axes, wide = tuple(range(-len(shape), 0)), cotangent.astype(np.float64)
-    z, dx, condition = normalised(x.astype(np.float64), axes, config.eps, scale.astype(np.float64), wide)
+        given = {}
+    scale, shift = given.get("scale", np.ones(shape)), given.get("shift", np.zeros(shape))
+    axes, wide, centred = (
+        tuple(range(-len(shape), 0)),
+        cotangent.astype(np.float64),
+        float(stock.family == "layer_norm"),
+    )
+    z, dx, condition = normalised(x.astype(np.float64), axes, config.eps, scale.astype(np.float64), wide, centred)
     for training in (True, False):
         assert close(layer.forward(x, training=training), z * scale + shift, condition, dtype)
         gradients = layer.backward(cotangent)
         assert close(gradients["x"], dx, condition, dtype)
         rows = tuple(range(len(batch)))
         for name, expected in {"scale": wide * z, "shift": wide}.items():
-            if affine:
+            if name in given:
                 assert close(gradients[name], expected.sum(rows), condition * np.abs(expected).sum(rows), dtype)
 
 

@@ -182,6 +182,8 @@ def test_a_name_carries_the_framework_of_the_ancestry() -> None:
     ("framework", "path", "family", "declares"),
     [
         ("torch", "torch.nn:LayerNorm", "layer_norm", {"batch_invariance": "bitwise", "compute_dtype": "float32"}),
+        ("torch", "torch.nn:RMSNorm", "rms_norm", {"batch_invariance": "bitwise", "compute_dtype": "float32"}),
+        ("keras", "keras.layers:RMSNormalization", "rms_norm", {"subnormals": "flushed", "compute_dtype": "float32"}),
         ("torch", "torch.nn.modules.batchnorm:BatchNorm2d", "batch_norm", {"single_value_batch": "error"}),
         ("keras", "keras.regularizers:L1", "l1", {"subnormals": "flushed"}),
     ],

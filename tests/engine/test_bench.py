@@ -71,8 +71,8 @@ declare("other_rate", "dropout", Dropout, lambda c: (c.rate + 0.05,))
 declare("halved", "l2", ElasticNet, lambda c: (0.0, c.l2 / 2))
 declare("sloppy", "minimiser", FISTA, lambda c: (c.l1 * 1.01, c.l2))
 
-@regcheck.implements("rms_norm")
-def rms_norm(config):
+@regcheck.implements("weight_decay")
+def decay(config):
     return None
 
 @regcheck.implements("l1")
@@ -202,7 +202,7 @@ def test_what_a_layer_does_not_offer_is_not_applicable(report):
     assert row_of(report, "forward_only", "value").status == "measured"
     row = row_of(report, "forward_only", "gradient")
     assert (row.status, row.timing) == ("not-applicable", None)
-    assert any("rms_norm" in problem for problem in report.problems)
+    assert any("weight_decay" in problem for problem in report.problems)
 
 
 def test_the_record_is_strict_and_names_no_host(report, measured):
@@ -261,7 +261,7 @@ def test_a_target_that_cannot_be_loaded_is_an_error_of_use(tmp_path):
     with pytest.raises(UsageError, match="cannot be written"):
         bench.run((str(tmp_path / "broken.py"),), json=tmp_path / "broken.py" / "out.json")
     with pytest.raises(UsageError, match="benchmark for the family"):
-        bench.run(family="rms_norm")
+        bench.run(family="weight_decay")
     with pytest.raises(UsageError, match="'huge'"):
         bench.run(sizes=("huge",))
 

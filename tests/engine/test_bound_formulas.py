@@ -84,6 +84,30 @@ def test_a_value_standardised_by_its_own_group() -> None:
         same(found.limit[i], limit(row, s))
 
 
+def uncentred(x: np.ndarray) -> tuple[float, list[float]]:
+    """(s, z) of some values from which no mean is subtracted."""
+    s = 1 / math.sqrt(mean([v * v for v in x.tolist()]) + EPS)
+    return s, [v * s for v in x.tolist()]
+
+
+def test_a_value_divided_by_the_root_mean_square_of_its_group() -> None:
+    x = numbers(3, 5)
+    found = bounds.standard(normalise(x, (1,), EPS, centred=False), AR)
+    for i, row in enumerate(x):
+        s, z = uncentred(row)
+        off = relative(5, s, 6 * U)
+        same(found.s[i], off)
+        same(found.z[i], [absolute(4, 0.0, value, s, off) for value in z])
+        same(found.limit[i], math.sqrt(5) * (1 + 8 * U + 2 * ETA * s**2 + UO) + ETA * (8 * s + 4) + ETAO)
+    assert not found.a.any()
+
+
+@pytest.mark.parametrize(("n", "judged"), [(3, True), (4, False), (5, False)])
+def test_without_a_mean_the_length_alone_says_where_accuracy_can_be_claimed(n: int, judged: bool) -> None:  # noqa: FBT001
+    far = normalise(np.full((1, n), 1e6), (1,), EPS, centred=False)
+    assert bounds.standard(far, Arithmetic(0.05, 0.05, 0, 0)).judged.tolist() == [[judged] * n]
+
+
 def test_a_value_standardised_by_a_group_whose_sums_are_exact() -> None:
     x = numbers(3, 7)
     found = bounds.standard_exact(normalise(x, (1,), EPS), AR)
@@ -156,6 +180,25 @@ def test_the_gradient_of_the_input() -> None:
             lost += (4 * U + off[i, 0]) * (abs(gs[j]) + abs(m1) + abs(z[j] * m2))
             tiny = ETA * (9 * s + 4 + 4 * (abs(x[i, j]) + size)) + ETAO + 2 * ETA * abs(z[j]) / s * moved
             expected.append(s * lost + UO * abs(dx) + tiny)
+        same(found[i], expected)
+
+
+def test_the_gradient_of_the_input_from_which_no_mean_is_subtracted() -> None:
+    x, g, b, off = numbers(3, 5), numbers(3, 5), RNG.uniform(0.5, 2, (3, 5)), RNG.uniform(0.1, 0.2, (3, 1))
+    norm = normalise(x, (1,), EPS, centred=False)
+    found = bounds.input_gradient(norm, Standard(b, off, b, b > 0, b), g, AR)
+    for i in range(3):
+        (s, z), gs = uncentred(x[i]), g[i].tolist()
+        m2 = mean([p * q for p, q in zip(gs, z, strict=True)])
+        dm2 = 9 * U * mean([abs(p * q) for p, q in zip(gs, z, strict=True)])
+        dm2 += mean([abs(p) * q for p, q in zip(gs, b[i].tolist(), strict=True)])
+        moved = mean([abs(p * q) for p, q in zip(gs, x[i].tolist(), strict=True)])
+        expected = []
+        for j in range(5):
+            lost = (abs(z[j]) + b[i, j]) * dm2 + abs(m2) * b[i, j]
+            lost += (4 * U + off[i, 0]) * (abs(gs[j]) + abs(z[j] * m2))
+            tiny = ETA * (9 * s + 4 + 4 * abs(x[i, j]) + 2 * abs(x[i, j]) * moved) + ETAO
+            expected.append(s * lost + UO * abs(s * (gs[j] - z[j] * m2)) + tiny)
         same(found[i], expected)
 
 

@@ -230,6 +230,7 @@ def test_the_stock_declares_every_numpy_layer_by_name():
     names = {found.name for _, found in implementations_in(stock)}
     assert names >= {
         "numpy.layer_norm",
+        "numpy.rms_norm",
         "numpy.batch_norm",
         "numpy.dropout",
         "numpy.l1",
