@@ -32,7 +32,8 @@ ELEMENTS = 2**16  # of a chunk; of weights a quarter
 SLOWER = 4  # float16 is slow in NumPy: so many times fewer
 PROBLEMS = 200
 SAVED = 50  # chunks between two savings
-NORMS = ("layer_norm", "batch_norm")
+NORMS = ("layer_norm", "rms_norm", "batch_norm")
+CENTRED = ("layer_norm", "batch_norm")
 WEIGHTS = ("float32", "float64", "float16")
 
 
@@ -40,7 +41,7 @@ def plan():
     """What every chunk of a round is of: a function and its arguments after the random generator."""
     half = norms.BFLOAT16 if "torch" in frameworks.installed()[0] else ()
     hostile = itertools.product([normalised], NORMS, (*norms.KINDS, *half), LENGTHS)
-    lost = itertools.product([ill_conditioned], NORMS, norms.KINDS[:2], LENGTHS[1:])
+    lost = itertools.product([ill_conditioned], CENTRED, norms.KINDS[:2], LENGTHS[1:])
     weights = itertools.product([penalised], penalties.FAMILIES, WEIGHTS, SIZES)
     problems = ((minimised, *shape) for shape in (*minimisers.cases.TALL, *minimisers.cases.WIDE))
     return [*hostile, *lost, *weights, *problems]

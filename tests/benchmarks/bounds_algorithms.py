@@ -115,6 +115,39 @@ def one_pass(x):
     return mean, np.maximum(left_to_right(x * x) / n - mean * mean, 0)
 
 
+# --- 0 and the mean of squares, where no mean is subtracted
+
+
+def squares(total, *, reciprocal=False):
+    """The squares' own mean."""
+
+    def statistics(x):
+        n = x.dtype.type(len(x))
+        summed = total(x * x)
+        return np.zeros_like(summed), summed * (1 / n) if reciprocal else summed / n
+
+    return statistics
+
+
+def norm_squared(x):
+    """(‖x‖/√n)²."""
+    root = np.sqrt(left_to_right(x * x)) / np.sqrt(x.dtype.type(len(x)))
+    return np.zeros_like(root), root * root
+
+
+def of_peak(x):
+    """Of x divided by its peak, times the peak's square."""
+    peak = np.max(np.abs(x), axis=0)
+    small = x / np.where(peak > 0, peak, x.dtype.type(1))
+    return np.zeros_like(peak), left_to_right(small * small) / x.dtype.type(len(x)) * peak * peak
+
+
+def only_variance(x):
+    """The variance in place of the mean of squares, a wrong algorithm."""
+    mean, variance = two_pass(left_to_right)(x)
+    return np.zeros_like(mean), variance
+
+
 # --- γ·(x − mean)/σ + β with σ = √(var + ε)
 
 
@@ -149,6 +182,18 @@ NOT_COVERED = {"one pass, shifted by the first value": (shifted, subtracted)}
 WRONG = {"one pass": (one_pass, subtracted)}
 SUMS = (left_to_right, right_to_left, pairwise, lanes, compensated)
 
+# As COVERED and WRONG, of rms_norm; β is 0.
+UNCENTRED = {
+    "squares, left to right": (squares(left_to_right), subtracted),
+    "squares, right to left": (squares(right_to_left), divided),
+    "squares, pairwise": (squares(pairwise), folded),
+    "squares, eight lanes, times 1/n": (squares(lanes, reciprocal=True), subtracted),
+    "squares, compensated": (squares(compensated), divided),
+    "norm over √n": (norm_squared, subtracted),
+    "divided by the peak": (of_peak, divided),
+}
+VARIANCE = {"variance": (only_variance, subtracted)}
+
 # --- dx for g = dy·γ
 
 
@@ -175,6 +220,26 @@ def linear(x, mean, s, g):
 
 
 GRADIENTS = (closed, chain, linear)
+
+
+def uncentred(x, _mean, s, g):
+    """s·(g − z·mean(g·z))."""
+    n, z = x.dtype.type(len(x)), x * s
+    return s * (g - z * (left_to_right(g * z) / n))
+
+
+def uncentred_chain(x, _mean, s, g):
+    """By the chain rule through the mean of squares."""
+    square = left_to_right(g * x) * (-s * s * s / 2)
+    return g * s + square * (2 * x / x.dtype.type(len(x)))
+
+
+def uncentred_linear(x, _mean, s, g):
+    """g·s + b·x with b of each group."""
+    return g * s - pairwise(g * x) * s * s * s / x.dtype.type(len(x)) * x
+
+
+UNCENTRED_GRADIENTS = (uncentred, uncentred_chain, uncentred_linear)
 
 # --- (1 − w)·old + w·new
 

@@ -6,14 +6,16 @@ import logging
 import os
 
 import numpy as np
-from bounds_norms import Judge, told
+from bounds_norms import SAMPLES, Judge, told
 
 TORCH, KERAS, FUSED, MOMENTS = "PyTorch", "Keras on TensorFlow", "TensorFlow, fused", "TensorFlow, moments"
 # What each promises where regcheck's stock declares it: PyTorch's batch_norm computes half precision in half.
 KINDS = {
     ("layer_norm", TORCH): ("float32", "float64", "float16 in float32", "bfloat16 in float32"),
+    ("rms_norm", TORCH): ("float32", "float64", "float16 in float32", "bfloat16 in float32"),
     ("batch_norm", TORCH): ("float32", "float64", "float16", "bfloat16"),
     ("layer_norm", KERAS): ("float32", "float64", "float16 in float32"),
+    ("rms_norm", KERAS): ("float32", "float64", "float16 in float32"),
     ("batch_norm", KERAS): ("float32", "float64", "float16 in float32"),
     ("batch_norm", FUSED): ("float32", "float16 in float32"),
     ("batch_norm", MOMENTS): ("float32", "float64"),
@@ -61,9 +63,14 @@ def _torch(chunk):
         return (values.float() if kind == torch.bfloat16 else values).numpy()
 
     gamma, beta = (tensor(v.ravel(), learns=True) for v in (chunk.gamma, chunk.beta))
-    if chunk.family == "layer_norm":
+    if chunk.family in SAMPLES:
         x = tensor(chunk.x.T, learns=True)
-        y = torch.nn.functional.layer_norm(x, (chunk.n,), gamma, beta, chunk.eps)
+        own = torch.nn.functional
+        y = (
+            own.rms_norm(x, (chunk.n,), gamma, chunk.eps)
+            if chunk.family == "rms_norm"
+            else own.layer_norm(x, (chunk.n,), gamma, beta, chunk.eps)
+        )
         y.backward(tensor(chunk.dy.T))
         yield "y", (array(y).T,)
         yield "dx", (array(x.grad).T,)
@@ -99,7 +106,10 @@ def _keras(chunk):
     import keras  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
 
-    if chunk.family == "layer_norm":
+    if chunk.family == "rms_norm":
+        layer = keras.layers.RMSNormalization(axis=-1, epsilon=chunk.eps, dtype=chunk.kind.dtype)
+        weights, shape = [chunk.gamma.ravel()], chunk.x.T
+    elif chunk.family == "layer_norm":
         layer = keras.layers.LayerNormalization(axis=-1, epsilon=chunk.eps, dtype=chunk.kind.dtype)
         weights, shape = [chunk.gamma.ravel(), chunk.beta.ravel()], chunk.x.T
     else:
@@ -109,16 +119,16 @@ def _keras(chunk):
         weights, shape = [chunk.gamma, chunk.beta, *chunk.old.values()], chunk.x
     layer.build(shape.shape)
     layer.set_weights(weights)
-    turn = (lambda v: v.T) if chunk.family == "layer_norm" else (lambda v: v)
+    turn = (lambda v: v.T) if chunk.family in SAMPLES else (lambda v: v)
     x, dy = (tf.constant(np.ascontiguousarray(turn(v))) for v in (chunk.x, chunk.dy))
     for name, training in (("y in inference", False), ("y", True)):
-        if chunk.family == "layer_norm" and not training:
+        if chunk.family in SAMPLES and not training:
             continue
         with tf.GradientTape() as tape:
             tape.watch(x)
             y = layer(x, training=training)
         yield name, (turn(y.numpy()),)
-        gradients = tape.gradient(y, [x, layer.gamma.value, layer.beta.value], dy)
+        gradients = tape.gradient(y, [x, *(v.value for v in layer.trainable_variables)], dy)
         yield "dx" if training else "dx in inference", (turn(gradients[0].numpy()),)
         if training and chunk.family == "batch_norm":
             yield "dγ, dβ", tuple(v.numpy() for v in gradients[1:])

@@ -14,7 +14,8 @@ from regcheck.property import Plan
 from regcheck.reference.normalisation import Normalised, input_gradient, normalise, with_statistics
 from regcheck.reference.precision import oracle_roundoff
 
-BATCH = 7  # rows over which layer_norm's parameters have one gradient
+BATCH = 7  # rows over which the parameters of layer_norm and rms_norm have one gradient
+SAMPLES = ("layer_norm", "rms_norm")
 
 
 @dataclass(frozen=True)
@@ -93,17 +94,20 @@ def draw(rng, family, kind, n, groups, *, lost=False):  # noqa: PLR0913  (what a
     half = {"compute_dtype": kind.compute} if kind.compute != "input" else {}
     plan = Plan(family, kind.held, declares=half)
     eps, weight = float(rng.choice(EPS)), float(rng.choice(MOMENTA))
-    squares = "compute" if family == "layer_norm" else "input"
+    squares = "compute" if family in SAMPLES else "input"
     recipe = cases.Recipe(data="lost" if lost else "hostile", squares=squares)
     x = np.ascontiguousarray(recipe.rows(rng, (groups, n), plan, eps).T)
     dy = np.ascontiguousarray(fill.cotangent(rng, (groups, n), kind.held).T)
-    shape = (n, 1) if family == "layer_norm" else (groups,)
+    shape = (n, 1) if family in SAMPLES else (groups,)
     arrays = [x, dy, *fill.parameters(rng, shape, kind.held).values()]
+    if family == "rms_norm":
+        arrays[3] = np.zeros_like(arrays[3])
     old = fill.statistics(rng, groups, kind.held)
     if kind.dtype == "bfloat16":
         arrays, old = [_to_bfloat16(v) for v in arrays], {name: _to_bfloat16(v) for name, v in old.items()}
     unbiased = n > 1 and bool(rng.random() < 1 / 2)
-    return Chunk(family, kind, eps, weight, unbiased, *arrays, old, normalise(arrays[0], (0,), eps), lost)
+    norm = normalise(arrays[0], (0,), eps, centred=family != "rms_norm")
+    return Chunk(family, kind, eps, weight, unbiased, *arrays, old, norm, lost)
 
 
 def _to_bfloat16(values):
@@ -180,7 +184,7 @@ class Judge:
         yield over(shift, wide.sum(axis=axes), shift_bound), np.ones(judged.shape, bool)
 
     def _summed(self):
-        """dy, z and their bounds, (m, groups) for batch_norm and (n, BATCH, groups) for layer_norm."""
+        """dy, z and their bounds, (m, groups) for batch_norm and (n, BATCH, groups) for the others."""
         if self.chunk.family == "batch_norm":
             return self.chunk.dy, self.norm.z, self.standard
         fold = batches
@@ -224,11 +228,16 @@ def observe(chunk, implementations=None):
     """What every NumPy implementation makes of the chunk."""
     judge, inner = Judge(chunk), chunk.kind.inner
     given = [v.astype(inner) for v in (chunk.x, chunk.dy, chunk.gamma, chunk.beta)]
-    chosen = {**algorithms.COVERED, **algorithms.NOT_COVERED} if implementations is None else implementations
+    chosen = _all(chunk.family) if implementations is None else implementations
     for number, (name, (statistics, apply)) in enumerate(chosen.items()):
         with np.errstate(all="ignore"):
             found = list(_results(chunk, number, given, statistics, apply))
         yield from told(judge, name, found)
+
+
+def _all(family):
+    """Every implementation of a family, the bounds' claims apart."""
+    return algorithms.UNCENTRED if family == "rms_norm" else {**algorithms.COVERED, **algorithms.NOT_COVERED}
 
 
 def _results(chunk, number, given, statistics, apply):
@@ -239,10 +248,11 @@ def _results(chunk, number, given, statistics, apply):
     s, stored = 1 / sigma, lambda v: v.astype(chunk.kind.dtype)
     z = (x - mean) * s
     yield "y", (stored(apply(x, mean, sigma, gamma, beta)),)
-    backward = algorithms.GRADIENTS[number % len(algorithms.GRADIENTS) if chunk.kind.inner != "float16" else 0]
+    forms = algorithms.UNCENTRED_GRADIENTS if chunk.family == "rms_norm" else algorithms.GRADIENTS
+    backward = forms[number % len(forms) if chunk.kind.inner != "float16" else 0]
     yield "dx", (stored(backward(x, mean, s, dy * gamma)),)
     dy_z, total = dy * z, algorithms.SUMS[number % len(algorithms.SUMS)]
-    if chunk.family == "layer_norm":
+    if chunk.family in SAMPLES:
         sums = [np.moveaxis(batches(v), 1, 0) for v in (dy_z, dy)]
         yield "dγ, dβ", tuple(stored(total(v)) for v in sums)
         return

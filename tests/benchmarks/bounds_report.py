@@ -29,7 +29,7 @@ Worst values near 1 are attained by reason, not by chance:
 
 The gradient of l1 in float64 is exact: a strength is a float64, and nothing is rounded. `float16` alone is computed in
 float16; bfloat16 is PyTorch's, whose backward pass of layer_norm in half precision keeps its statistics in half and is
-not judged. The gradients of layer_norm's γ and β, over batches of 7 rows, are NumPy's alone.
+not judged. The gradients of γ and β of layer_norm and rms_norm, over batches of 7 rows, are NumPy's alone.
 """
 
 
