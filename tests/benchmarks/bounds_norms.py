@@ -132,6 +132,7 @@ class Judge:
             "dx": self.input_gradient,
             "y in inference": lambda y: self.output(y, *self.recorded()),
             "dx in inference": self.recorded_gradient,
+            "dγ": lambda scale: next(self.parameter_gradients(scale, scale)),  # where there is no β
         }
         if quantity in rules:
             return [rules[quantity](*results)]
@@ -253,8 +254,8 @@ def _results(chunk, number, given, statistics, apply):
     yield "dx", (stored(backward(x, mean, s, dy * gamma)),)
     dy_z, total = dy * z, algorithms.SUMS[number % len(algorithms.SUMS)]
     if chunk.family in SAMPLES:
-        sums = [np.moveaxis(batches(v), 1, 0) for v in (dy_z, dy)]
-        yield "dγ, dβ", tuple(stored(total(v)) for v in sums)
+        learnt = {"dγ": dy_z} if chunk.family == "rms_norm" else {"dγ": dy_z, "dβ": dy}
+        yield ", ".join(learnt), tuple(stored(total(np.moveaxis(batches(v), 1, 0))) for v in learnt.values())
         return
     yield "dγ, dβ", (stored(total(dy_z)), stored(total(dy)))
     average = algorithms.AVERAGES[number % len(algorithms.AVERAGES)]
