@@ -166,7 +166,8 @@ _RMS_NORM = {
     ),
     **_FLUSHED,
 }
-# keras/src/ops/nn.py, _rms_normalization: `outputs = backend.numpy.multiply(outputs, scale)`, and the layer has no `input_spec`.
+# keras/src/ops/nn.py, _rms_normalization: `outputs = backend.numpy.multiply(outputs, scale)`; the layer has no
+# `input_spec`.
 _BROADCAST = {"common.wrong-shape-raises": "the number of features is not checked: one feature, or one γ, is broadcast"}
 
 
