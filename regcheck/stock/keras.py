@@ -162,11 +162,12 @@ _RMS_NORM = {
     "compute_dtype": Declared(
         "float32",
         'keras/src/ops/nn.py, _rms_normalization: "Computes in at least float32 precision for stability in half '
-        'precision"',
+        'precision training"',
     ),
     **_FLUSHED,
 }
-# Ibidem: `outputs = backend.numpy.multiply(outputs, scale)`, and the layer has no `input_spec`.
+# keras/src/ops/nn.py, _rms_normalization: `outputs = backend.numpy.multiply(outputs, scale)`; the layer has no
+# `input_spec`.
 _BROADCAST = {"common.wrong-shape-raises": "the number of features is not checked: one feature, or one γ, is broadcast"}
 
 

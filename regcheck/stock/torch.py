@@ -173,7 +173,7 @@ def layer_norm(config: LayerNormConfig) -> Module:
 _RMS_NORM = {
     "compute_dtype": Declared(
         "float32",
-        "torch/_decomp/decompositions.py, _fused_rms_norm, which the composite on a CPU follows: "
+        "torch/_decomp/decompositions.py, _fused_rms_norm, in the steps that a CPU takes: "
         '"upcast is needed for fp16 and bf16"',
     ),
     "batch_invariance": Declared(
