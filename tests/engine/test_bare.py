@@ -23,7 +23,9 @@ from regcheck.implementation import Unsupported
 
 @pytest.fixture(autouse=True)
 def _adapters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "ADAPTERS", {n: f"regcheck.adapters.{n}" for n in ("plain", "torch", "keras")})
+    monkeypatch.setattr(
+        loading, "ADAPTERS", {n: f"regcheck.adapters.{n}" for n in ("plain", "torch", "keras", "sklearn")}
+    )
 
 
 class Recording:
@@ -181,6 +183,7 @@ def test_a_name_carries_the_framework_of_the_ancestry() -> None:
 @pytest.mark.parametrize(
     ("framework", "path", "family", "declares"),
     [
+        ("sklearn", "sklearn.linear_model:Lasso", "minimiser", {"tolerance": 2e-10}),
         ("torch", "torch.nn:LayerNorm", "layer_norm", {"batch_invariance": "bitwise", "compute_dtype": "float32"}),
         ("torch", "torch.nn.modules.batchnorm:BatchNorm2d", "batch_norm", {"single_value_batch": "error"}),
         ("keras", "keras.regularizers:L1", "l1", {"subnormals": "flushed"}),
@@ -194,7 +197,7 @@ def test_a_stock_class_takes_over_its_declarations(framework: str, path: str, fa
     assert found.name == f"{framework}.{path.partition(':')[2]}"
 
 
-@pytest.mark.parametrize("framework", ["torch", "keras", "tensorflow"])
+@pytest.mark.parametrize("framework", ["torch", "keras", "tensorflow", "sklearn"])
 def test_every_stock_class_exists_and_is_found(framework: str) -> None:
     pytest.importorskip(framework)
     stock = loading.importlib.import_module(f"regcheck.stock.{framework}")
