@@ -86,8 +86,8 @@ _HALF_RATE = (
 )
 _RATE = {"dropout.rate": Deviation(_HALF_RATE, strata=("float16",))}
 
-# keras/src/regularizers/regularizers.py: `ops.cast(self.l2, dtype=x.dtype) * …`, and the backend's cast of a Python
-# number goes through floatx: 0.3 becomes 0.30000001192092896 beside float64 weights, whatever their dtype.
+# keras/src/regularizers/regularizers.py: `ops.cast(self.l2, dtype=x.dtype) * …`, and the backend's tf.cast makes
+# a Python number a float32 tensor first: 0.3 becomes 0.30000001192092896 beside float64 weights.
 _STRENGTH = Deviation(
     "a strength is rounded to float32 before it meets float64 weights: reports/findings/keras-regularizer-strength.md",
     strata=("float64",),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from regcheck.implementation import Unsupported, implements
+from regcheck.implementation import Declared, Unsupported, implements
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,15 +22,17 @@ STOCK_CLASSES = {
     "sklearn.linear_model:Ridge": "ridge",
 }
 
-# Lasso and ElasticNet minimise the document's objective over n. Their notes on `tol`: "check whether the dual gap is
-# smaller or equal to tol times ||y||_2^2 / n_samples". So the document's gap is at most tol·‖b‖² = 2·tol·½‖b‖².
 TOL = 1e-10
 SWEEPS = 100_000
-_DESCENT = {"tolerance": 2 * TOL}
-
-# "'cholesky': `tol` has no impact" (Ridge), and cholesky is what solver='auto' takes for a dense A (_ridge.py,
-# resolve_solver): a closed form, which errs by rounding alone.
-_DIRECT = {"tolerance": 0.0}
+# Lasso and ElasticNet minimise the document's objective over n: their gap of tol·‖y‖²/n is one of 2·tol·½‖b‖².
+_DESCENT = {
+    "tolerance": Declared(
+        2 * TOL,
+        'Lasso, notes on `tol`: "check whether the dual gap is smaller or equal to tol times ||y||_2^2 / n_samples"',
+    )
+}
+# Cholesky is what solver="auto" takes for a dense A (_ridge.py): a closed form, which errs by rounding alone.
+_DIRECT = {"tolerance": Declared(0.0, "Ridge: \"'cholesky': `tol` has no impact\"")}
 
 
 @implements("minimiser", name="sklearn.Lasso", framework="sklearn", declares=_DESCENT, dtypes=("float64",))
