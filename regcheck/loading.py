@@ -154,7 +154,7 @@ def framework_of(native: object, implementation: Implementation) -> str:
         return root
     if _adapter("plain").adapts(native):
         return "plain"
-    if implementation.framework is not None and callable(native):
+    if implementation.framework in ADAPTERS or (implementation.framework is not None and callable(native)):
         return implementation.framework
     msg = (
         f"The factory {implementation.name!r} returned {type(native).__name__}, which no adapter knows. Expected the "

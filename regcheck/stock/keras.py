@@ -74,15 +74,26 @@ _LAYER_NORM = {
     ),
     **_FLUSHED,
 }
-_EMPTY = {"common.empty-batch": "an empty batch is accepted in training, and the moving averages become NaN"}
+_EMPTY = {
+    "common.empty-batch": (
+        "an empty batch is accepted in training, and the moving averages become NaN: "
+        "reports/findings/keras-batch-norm-empty-batch.md"
+    )
+}
 # random.dropout is tf.nn.experimental.stateless_dropout, which draws its uniform numbers in the dtype of x. In half
 # they are multiples of 2^-10, so that the rate becomes the next such multiple (seen: 0.0020 for 0.001).
-_HALF_RATE = "uniform numbers are drawn in half precision, so that a rate becomes the next multiple of 2^-10"
+_HALF_RATE = (
+    "uniform numbers are drawn in half precision, so that a rate becomes the next multiple of 2^-10: "
+    "reports/findings/tensorflow-dropout-half-rate.md"
+)
 _RATE = {"dropout.rate": Deviation(_HALF_RATE, strata=("float16",))}
 
-# keras/src/regularizers/regularizers.py: `ops.cast(self.l2, dtype=x.dtype) * …`, and the backend's cast of a Python
-# number goes through floatx: 0.3 becomes 0.30000001192092896 beside float64 weights, whatever their dtype.
-_STRENGTH = Deviation("a strength is rounded to float32 before it meets float64 weights", strata=("float64",))
+# keras/src/regularizers/regularizers.py: `ops.cast(self.l2, dtype=x.dtype) * …`, and the backend's tf.cast makes
+# a Python number a float32 tensor first: 0.3 becomes 0.30000001192092896 beside float64 weights.
+_STRENGTH = Deviation(
+    "a strength is rounded to float32 before it meets float64 weights: reports/findings/keras-regularizer-strength.md",
+    strata=("float64",),
+)
 _LINEAR = ("value-matches-definition", "linear-in-strength", "gradient-matches-definition")
 _L1 = dict.fromkeys([f"l1.{law}" for law in (*_LINEAR, "gradient-jump", "minimum-at-zero")], _STRENGTH)
 _L2 = dict.fromkeys([f"l2.{law}" for law in (*_LINEAR, "no-gradient-jump", "l2-factor-as-declared")], _STRENGTH)

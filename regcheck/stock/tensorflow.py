@@ -27,7 +27,10 @@ _FLUSHED = {
 _EMPTY = {"common.empty-batch": "an empty batch is accepted in training, and the moving averages become NaN"}
 # nn_ops._dropout draws its uniform numbers in the dtype of x. In half they are multiples of 2^-10, so that the rate
 # becomes the next such multiple (seen: 0.0019 for 0.001).
-_HALF_RATE = "uniform numbers are drawn in half precision, so that a rate becomes the next multiple of 2^-10"
+_HALF_RATE = (
+    "uniform numbers are drawn in half precision, so that a rate becomes the next multiple of 2^-10: "
+    "reports/findings/tensorflow-dropout-half-rate.md"
+)
 _RATE = {"dropout.rate": Deviation(_HALF_RATE, strata=("float16",))}
 
 

@@ -235,7 +235,8 @@ _GROUP_NORM = {
 }
 _ALONE = {
     "group_norm.single-value-batch-as-declared": (
-        "a group of one value raises in a batch of one sample alone; in a larger batch it gives β"
+        "a group of one value raises in a batch of one sample alone; in a larger batch it gives β: "
+        "reports/findings/torch-group-norm-single-value.md"
     )
 }
 
@@ -321,7 +322,11 @@ def laplace_prior(config: PriorConfig) -> Laplace:
 
 
 # torch/distributions/normal.py: `-((value - self.loc) ** 2) / (2 * var)`, in the dtype of value.
-_SQUARED_FIRST = Deviation("w is squared before it meets σ, in half precision: beyond 255 it is ∞", strata=("float16",))
+_SQUARED_FIRST = Deviation(
+    "w is squared before it meets σ, in half precision: beyond 255 it is ∞: "
+    "reports/findings/torch-normal-half-square.md",
+    strata=("float16",),
+)
 
 
 @implements(
@@ -359,7 +364,7 @@ def sgd_momentum(config: WeightDecayConfig) -> Callable[..., Optimizer]:
 
 # torch/optim/adam.py: `denom = (exp_avg_sq.sqrt() / bias_correction2_sqrt).add_(eps)`, in the parameter's dtype. In
 # half eps=1e-8 is 0, and so are small squares: a step divides by 0, and without a gradient it is NaN (seen). So these
-# two are no layers for half precision.
+# two are no layers for half precision: reports/findings/torch-adam-half-eps.md.
 _WIDE = ("float32", "float64")
 
 

@@ -20,10 +20,24 @@ from regcheck.families import (
 )
 from regcheck.implementation import Unsupported
 
+MARKS = {
+    "torch": pytest.mark.torch,
+    "keras": pytest.mark.tensorflow,
+    "tensorflow": pytest.mark.tensorflow,
+    "sklearn": pytest.mark.sklearn,
+}
+
+
+def of(framework: str, *values: Any) -> Any:
+    """Parameters of a test that needs a framework."""
+    return pytest.param(*values, marks=MARKS[framework])
+
 
 @pytest.fixture(autouse=True)
 def _adapters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "ADAPTERS", {n: f"regcheck.adapters.{n}" for n in ("plain", "torch", "keras")})
+    monkeypatch.setattr(
+        loading, "ADAPTERS", {n: f"regcheck.adapters.{n}" for n in ("plain", "torch", "keras", "sklearn")}
+    )
 
 
 class Recording:
@@ -168,6 +182,7 @@ def test_an_unknown_family_is_an_error_that_lists_them(family: str | None) -> No
         bare.infer(Odd, family)
 
 
+@pytest.mark.torch
 def test_a_name_carries_the_framework_of_the_ancestry() -> None:
     torch = pytest.importorskip("torch")
 
@@ -181,11 +196,30 @@ def test_a_name_carries_the_framework_of_the_ancestry() -> None:
 @pytest.mark.parametrize(
     ("framework", "path", "family", "declares"),
     [
-        ("torch", "torch.nn:LayerNorm", "layer_norm", {"batch_invariance": "bitwise", "compute_dtype": "float32"}),
-        ("torch", "torch.nn:RMSNorm", "rms_norm", {"batch_invariance": "bitwise", "compute_dtype": "float32"}),
-        ("keras", "keras.layers:RMSNormalization", "rms_norm", {"subnormals": "flushed", "compute_dtype": "float32"}),
-        ("torch", "torch.nn.modules.batchnorm:BatchNorm2d", "batch_norm", {"single_value_batch": "error"}),
-        ("keras", "keras.regularizers:L1", "l1", {"subnormals": "flushed"}),
+        of("sklearn", "sklearn", "sklearn.linear_model:Lasso", "minimiser", {"tolerance": 2e-10}),
+        of(
+            "torch",
+            "torch",
+            "torch.nn:LayerNorm",
+            "layer_norm",
+            {"batch_invariance": "bitwise", "compute_dtype": "float32"},
+        ),
+        of("torch", "torch", "torch.nn.modules.batchnorm:BatchNorm2d", "batch_norm", {"single_value_batch": "error"}),
+        of("keras", "keras", "keras.regularizers:L1", "l1", {"subnormals": "flushed"}),
+        of(
+            "torch",
+            "torch",
+            "torch.nn:RMSNorm",
+            "rms_norm",
+            {"batch_invariance": "bitwise", "compute_dtype": "float32"},
+        ),
+        of(
+            "keras",
+            "keras",
+            "keras.layers:RMSNormalization",
+            "rms_norm",
+            {"subnormals": "flushed", "compute_dtype": "float32"},
+        ),
     ],
 )
 def test_a_stock_class_takes_over_its_declarations(framework: str, path: str, family: str, declares: Any) -> None:
@@ -196,7 +230,7 @@ def test_a_stock_class_takes_over_its_declarations(framework: str, path: str, fa
     assert found.name == f"{framework}.{path.partition(':')[2]}"
 
 
-@pytest.mark.parametrize("framework", ["torch", "keras", "tensorflow"])
+@pytest.mark.parametrize("framework", [of(framework, framework) for framework in MARKS])
 def test_every_stock_class_exists_and_is_found(framework: str) -> None:
     pytest.importorskip(framework)
     stock = loading.importlib.import_module(f"regcheck.stock.{framework}")
@@ -206,7 +240,8 @@ def test_every_stock_class_exists_and_is_found(framework: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "momentum"), [("torch.nn:SyncBatchNorm", 0.3), ("keras.layers:BatchNormalization", 0.7)]
+    ("path", "momentum"),
+    [of("torch", "torch.nn:SyncBatchNorm", 0.3), of("keras", "keras.layers:BatchNormalization", 0.7)],
 )
 def test_momentum_is_handed_over_as_the_framework_means_it(path: str, momentum: float, monkeypatch: Any) -> None:
     pytest.importorskip(path.partition(".")[0])

@@ -52,7 +52,7 @@ def imports_of(framework: str, folder: Path) -> list[list[str]]:
 
 
 def test_only_workers_import_a_framework(tmp_path: Path) -> None:
-    for framework in ("torch", "tensorflow", "keras"):
+    for framework in ("torch", "tensorflow", "keras", "sklearn"):
         folder = tmp_path / framework
         seen = imports_of(framework, folder)
         assert seen

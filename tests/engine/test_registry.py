@@ -82,7 +82,7 @@ def test_a_missing_folder_on_the_path_is_no_error(tmp_path):
 
 
 def test_regchecks_own_parts_come_in_by_the_same_door():
-    assert {"plain", "torch", "keras", "tensorflow"} <= set(registry.adapters())
+    assert {"plain", "torch", "keras", "tensorflow", "sklearn"} <= set(registry.adapters())
     assert registry.missing_entry_points() == []
 
 
@@ -156,7 +156,8 @@ def test_a_foreign_property_joins_the_catalogue(site):
 def test_a_listing_imports_no_framework_no_numpy_and_no_hypothesis():
     code = (
         "import sys; from regcheck import registry; registry.implementations();"
-        "print([m for m in ('numpy', 'hypothesis', 'torch', 'tensorflow', 'keras', 'msgspec') if m in sys.modules])"
+        "heavy = ('numpy', 'hypothesis', 'msgspec', 'torch', 'tensorflow', 'keras', 'sklearn');"
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

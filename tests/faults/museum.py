@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from regcheck.verdict import Cell
 
 FOLDER = Path(__file__).parent
-FRAMEWORKS = {"torch": "torch", "keras": "keras"}
+FRAMEWORKS = {"torch": "torch", "keras": "keras", "sklearn": "sklearn"}
 # Files beside the exhibits that hold none.
 MACHINERY = ("alarms", "false_alarms", "kills", "matrix", "museum")
 # Seconds by file: there are exhibits that hang, and nothing that takes long. A gigabyte takes a while.

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # What an exhibit that spares no call is judged by.
 ANY = {"layer_norm": "layer_norm.matches-definition"}
+# By adapter: the mark of the tests that need it.
+MARKS = {"torch": pytest.mark.torch, "keras": pytest.mark.tensorflow, "sklearn": pytest.mark.sklearn}
 # These break one thing that the checker watches beside the result: nothing else may be held against them. The one
 # that prints a gigabyte is left out: it would print one for every call of every law.
 NOTHING_ELSE = ("OverwritesInput", "WritesThroughReadOnly", "PrintsEveryCall")
@@ -37,8 +39,7 @@ def _installed(exhibit: Exhibit) -> None:
 
 
 def _marked(exhibit: Exhibit) -> Any:
-    marks = {"torch": [pytest.mark.torch], "keras": [pytest.mark.tensorflow]}.get(exhibit.adapter, [])
-    return pytest.param(exhibit, id=str(exhibit), marks=marks)
+    return pytest.param(exhibit, id=str(exhibit), marks=MARKS.get(exhibit.adapter, ()))
 
 
 def test_every_faulty_layer_names_the_property_that_must_catch_it(room: Room) -> None:

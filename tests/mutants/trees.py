@@ -96,7 +96,7 @@ def command(killer: str, seed: int) -> list[str]:
     kind, *given = killer.split()
     if kind == "catalogue":
         return [sys.executable, "tests/mutants/catalogue.py", given[0], str(seed), *given[1:]]
-    wanted = ["-m", "not torch and not tensorflow and not slow", *given]
+    wanted = ["-m", "not torch and not tensorflow and not sklearn and not slow", *given]
     return [sys.executable, "-P", "-m", "pytest", "-x", "-q", "--tb=no", *wanted]
 
 
