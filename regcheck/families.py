@@ -236,6 +236,9 @@ _ROWS: tuple[tuple[str, type, str, _Conventions], ...] = (
 )
 FAMILIES: dict[str, Family] = {row[0]: Family(*row) for row in _ROWS}
 
+# Families whose input is (N, C, *spatial).
+CHANNELS = frozenset({"batch_norm", "instance_norm", "group_norm", "channel_dropout", "channel_alpha_dropout"})
+
 
 def default_convention(family: str, convention: str) -> str | None:
     """The value of `convention` that holds when nothing is declared; None where it has no list."""
