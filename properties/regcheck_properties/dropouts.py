@@ -111,15 +111,19 @@ class Declaration:
     about: Mapping[str, Any]
 
     def of(self, family: Dropouts) -> Property:
-        """The property of a family; `{unit}` and `{units}` in the sentence are what drops as a whole there."""
+        """The property of a family; in its words, `{unit}` and `{units}` are what drops as a whole there."""
 
         def law(layers: Layers, case: Case) -> Evidence | Sequence[Evidence]:
             return self.law(family, layers, case)
 
-        unit, sentence = family.unit, self.law.__doc__ or ""
-        law.__doc__ = sentence.replace("{unit}", unit.name).replace("{units}", unit.plural)
+        unit = family.unit
+
+        def said(words: str) -> str:
+            return words.replace("{unit}", unit.name).replace("{units}", unit.plural)
+
+        law.__doc__ = said(self.law.__doc__ or "")
         law.__module__ = self.law.__module__
-        return prop(f"{family.name}.{self.name}", **self.about)(law)
+        return prop(said(f"{family.name}.{self.name}"), **self.about)(law)
 
 
 def law(name: str, **about: Any) -> Callable[[Law], Declaration]:
