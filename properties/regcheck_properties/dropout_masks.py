@@ -101,15 +101,15 @@ def fresh_mask(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     statements=["5.1"],
     formula="seed(s); mask, mask, … is the same sequence each time",
 )
-def reseed_replays(_family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
+def reseed_replays(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     """The same seed gives the same sequence of masks again, whatever was called before."""
-    layer, x = layers.make(case.config, case.dtype), cases.nonzero(case["x"])
+    layer, shown = layers.make(case.config, case.dtype), family.shown(case)
     layer.seed(seed_of(case))
-    first = [layer.forward(x, training=True) for _ in range(2)]
-    layer.forward(x, training=False)
+    first = [layer.forward(x, training=True) for x, _ in shown for _ in range(2)]
+    layer.forward(case["x"], training=False)
     layer.seed(seed_of(case))
-    again = [layer.forward(x, training=True) for _ in range(2)]
-    return [same_bits(b, a, dims=case.dims["x"], what="x′ replayed") for a, b in zip(first, again, strict=True)]
+    again = [(layer.forward(x, training=True), dims) for x, dims in shown for _ in range(2)]
+    return [same_bits(b, a, dims=dims, what="x′ replayed") for a, (b, dims) in zip(first, again, strict=True)]
 
 
 @law(

@@ -19,6 +19,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Two units with 256 draws each have equal masks with probability 0.63²⁵⁶ < 1e-51 at the rates of these cases.
 FEW, MANY = 16, 256
+CALLS = 128  # in which a unit is never dropped, or never kept, with probability 0.75¹²⁸ < 2e-16
 
 
 @law(
@@ -33,7 +34,7 @@ FEW, MANY = 16, 256
 def whole_units(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     """Every {unit} is kept or dropped as a whole: all its entries share one mask."""
     layer, unit, found = fresh(layers, case), family.unit, []
-    for x, dims in ((cases.nonzero(case["x"]), case.dims["x"]), (family.ones(case), ())):
+    for x, dims in family.shown(case):
         seen = family.mask(layer, x, case)
         first = unit.first(seen)
         expected = np.broadcast_to(first.reshape(*first.shape, *(1,) * (seen.ndim - first.ndim)), seen.shape)
@@ -87,6 +88,23 @@ def samples_differ(family: Dropouts, layers: Layers, case: Case) -> list[Evidenc
     ]
 
 
+@law(
+    "every-{unit}-drops",
+    cases=cases.middling_rates,
+    level="core",
+    kind="exact",
+    statements=["5.1"],
+    formula="0 < how often {unit} i is dropped in 128 calls < 128, for all i",
+    examples=4,
+)
+def every_unit_drops(family: Dropouts, layers: Layers, case: Case) -> Evidence:
+    """Every {unit} is dropped in some calls and kept in others, the first and the last too."""
+    layer, unit = fresh(layers, case), family.unit
+    ones = np.ones(unit.many(FEW // 4, 4, case.config), case.dtype)
+    kept = sum(unit.first(family.mask(layer, ones, case)).astype(int) for _ in range(CALLS))
+    return holds((kept != 0) & (kept != CALLS), f"neither 0 nor {CALLS}", kept, what=f"kept in {CALLS} calls")
+
+
 def _drawn(family: Dropouts, layers: Layers, case: Case, sizes: tuple[int, int]) -> Array:
     """The units that a training call keeps, of so many samples and channels."""
     ones = np.ones(family.unit.many(*sizes, case.config), case.dtype)
@@ -98,5 +116,5 @@ def _distinct(rows: Array, what: str) -> list[Evidence]:
     return [holds(not np.array_equal(a, b), "another mask", "the same mask", what=what) for a, b in pairs]
 
 
-CHANNELS = (whole_units, samples_independent, channels_independent)
-SAMPLES = (whole_units, samples_differ)
+CHANNELS = (whole_units, every_unit_drops, samples_independent, channels_independent)
+SAMPLES = (whole_units, every_unit_drops, samples_differ)

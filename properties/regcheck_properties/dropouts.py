@@ -63,6 +63,14 @@ class Dropouts:
         ones = self.ones(case)
         return [self.mask(layer, ones, case) for _ in range(count)]
 
+    def shown(self, case: Case) -> list[tuple[Array, tuple[str, ...]]]:
+        """The case's x without zeros, and, as its units may be few, 4096 others; with the names of their axes.
+
+        Two masks of few units agree by chance. Entries are many enough.
+        """
+        x = cases.nonzero(case["x"]), case.dims["x"]
+        return [x] if self.unit is cases.ENTRY else [x, (self.ones(case), ())]
+
     def ones(self, case: Case) -> Array:
         """4096 units of ones."""
         return np.ones(self.unit.many(*SQUARE, case.config), case.dtype)
@@ -123,7 +131,8 @@ class Declaration:
 
         law.__doc__ = said(self.law.__doc__ or "")
         law.__module__ = self.law.__module__
-        return prop(said(f"{family.name}.{self.name}"), **self.about)(law)
+        about = {**self.about, "formula": said(self.about["formula"])}
+        return prop(said(f"{family.name}.{self.name}"), **about)(law)
 
 
 def law(name: str, **about: Any) -> Callable[[Law], Declaration]:

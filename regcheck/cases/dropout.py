@@ -57,7 +57,7 @@ RATES = (0.25, 0.1, 0.7, 0.3, 0.5, 0.9, 0.01, 0.99)
 # Small ones too: half-precision uniforms, multiples of 2⁻¹⁰ or 2⁻¹¹, show at 0.001 (0.00195 or 0.00146 instead).
 STATISTICAL_RATES = (0.25, 0.1, 0.3, 0.7, 0.9, 0.01, 0.001)
 # How units are arranged, of which inputs, in how many calls: many for small correlations, few for masks that one number
-# of axes alone shares. Channels get their spatial axes from `independence`.
+# of axes alone shares, and short axes for totals that are kept too even. `independence` gives channels their space.
 ARRANGEMENTS: dict[Unit, tuple[tuple[tuple[int, ...], int], ...]] = {
     ENTRY: (
         ((16, 8, 17, 31), 8),
@@ -66,7 +66,7 @@ ARRANGEMENTS: dict[Unit, tuple[tuple[tuple[int, ...], int], ...]] = {
         ((67_601,), 2),
         ((8, 5, 7, 16, 15), 2),
     ),
-    CHANNEL: (((264, 257), 8), ((263, 257), 2), ((67, 1009), 2), ((1009, 67), 2), ((67_601, 1), 2)),
+    CHANNEL: (((4241, 16), 8), ((8, 8456), 2), ((263, 257), 2), ((1009, 67), 2), ((67_601, 1), 2)),
     SAMPLE: (((67_601, 2), 8), ((67_601, 1), 2), ((67_601, 2, 1), 2), ((67_601,), 2), ((67_601, 1, 2, 1), 2)),
 }
 SIZES = (17, 3, 1, 8, 33, 2)
