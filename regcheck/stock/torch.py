@@ -135,11 +135,16 @@ def functional_dropout(config: DropoutConfig) -> Callable[[Tensor, bool], Tensor
     return lambda x, training: torch.nn.functional.dropout(x, config.rate, training)
 
 
-# aten/src/ATen/native/Dropout.cpp, make_feature_noise: the mask is `input.new_empty({N, C, 1, …})`, contiguous whatever
-# the layout of x, unlike that of functional.dropout. Each class is declared for inputs with a batch axis alone: without
-# one, Dropout1d takes (C, L) for two axes, and Dropout2d (C, H, W) for (N, C, L) (functional.dropout2d: "Received a 3D
-# input to dropout2d and assuming that channel-wise 1D dropout behavior is desired").
-_CHANNEL_DROPOUT = {"mask_order": "logical"}
+# Each class is declared for inputs with a batch axis alone: without one, Dropout1d takes (C, L) for two axes, and
+# Dropout2d (C, H, W) for (N, C, L) (functional.dropout2d: "Received a 3D input to dropout2d and assuming that
+# channel-wise 1D dropout behavior is desired").
+_CHANNEL_DROPOUT = {
+    "mask_order": Declared(
+        "logical",
+        "aten/src/ATen/native/Dropout.cpp, make_feature_noise: the mask is `input.new_empty(…)` of shape (N, C, 1, …), "
+        "contiguous whatever the layout of x",
+    )
+}
 
 
 @implements("channel_dropout", name="torch.Dropout1d", framework="torch", declares=_CHANNEL_DROPOUT)
