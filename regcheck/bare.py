@@ -14,8 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from regcheck import loading, ranks
-from regcheck.adapters._names import CHANNELS
-from regcheck.families import FAMILIES
+from regcheck.families import CHANNELS, FAMILIES
 from regcheck.implementation import Implementation, Unsupported, implementation_of
 
 if TYPE_CHECKING:

@@ -203,6 +203,7 @@ _DROPOUT: _Conventions = {
     "random_stream": ("own", "process"),
     **_EVERY,
 }
+_WHOLE_SAMPLES: _Conventions = {name: values for name, values in _DROPOUT.items() if name != "mask_order"}
 _NORM: _Conventions = {"compute_dtype": ("input", "float32"), "batch_invariance": ("bound", "bitwise"), **_EVERY}
 _CENTRED: _Conventions = {"single_value_batch": ("shift", "error", "nan"), **_NORM}
 _BATCH_NORM: _Conventions = {"running_variance": ("unbiased", "biased"), "momentum": ("new", "old"), **_CENTRED}
@@ -227,7 +228,7 @@ _ROWS: tuple[tuple[str, type, str, _Conventions], ...] = (
     ("alpha_dropout", DropoutConfig, "forward", _DROPOUT),
     ("channel_alpha_dropout", DropoutConfig, "forward", _DROPOUT),
     ("gaussian_dropout", DropoutConfig, "forward", _DROPOUT),
-    ("drop_path", DropoutConfig, "forward", _DROPOUT),
+    ("drop_path", DropoutConfig, "forward", _WHOLE_SAMPLES),
     ("batch_norm", BatchNormConfig, "forward", _BATCH_NORM),
     ("layer_norm", LayerNormConfig, "forward", _CENTRED),
     ("rms_norm", RMSNormConfig, "forward", _NORM),
@@ -235,6 +236,9 @@ _ROWS: tuple[tuple[str, type, str, _Conventions], ...] = (
     ("group_norm", GroupNormConfig, "forward", _CENTRED),
 )
 FAMILIES: dict[str, Family] = {row[0]: Family(*row) for row in _ROWS}
+
+# Families whose input is (N, C, *spatial).
+CHANNELS = frozenset({"batch_norm", "instance_norm", "group_norm", "channel_dropout", "channel_alpha_dropout"})
 
 
 def default_convention(family: str, convention: str) -> str | None:

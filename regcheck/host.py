@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from regcheck import wire
-from regcheck.families import default_convention, samples
+from regcheck.families import CHANNELS, default_convention, samples
 from regcheck.implementation import Unsupported
 from regcheck.layer import Missing
 from regcheck.processes import Died, Hung, Server, Worker
@@ -109,7 +109,7 @@ class Session:
     def offered_axes(self, dtype: str) -> tuple[int, ...]:
         """Numbers of spatial axes that the factory takes; every one where it refuses all, none where there are none."""
         if dtype not in self.axes:
-            configs = [config for config in samples(self.family) if hasattr(config, "channels")]
+            configs = samples(self.family) if self.family in CHANNELS else []
             taken = tuple(config.ndim for config in configs if not self.refusal(config, dtype))
             self.axes[dtype] = taken or tuple(config.ndim for config in configs)
         return self.axes[dtype]

@@ -40,7 +40,7 @@ def offering_some(implementation: Implementation) -> Callable[[Any], Any]:
 
 def _refusal(implementation: Implementation, config: Any) -> str:
     """What the layer raises for an ordinary input of the config's shape; empty if it takes it."""
-    x = np.ones((2, config.channels, *(3,) * config.ndim), np.float32)
+    x = np.ones((2, getattr(config, "channels", 2), *(3,) * config.ndim), np.float32)
     try:
         layer, _ = loading.build(implementation, config, "float32")
         layer.forward(x, training=False)

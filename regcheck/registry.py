@@ -225,7 +225,9 @@ def catalogue() -> Catalogue:
 def _laws(module: ModuleType, attribute: str | None) -> list[Property]:
     from regcheck.property import Property  # noqa: PLC0415  (imports NumPy, which a listing does not)
 
-    values = vars(module).values() if attribute is None else [getattr(module, attribute)]
+    # A module may also list its laws, where they have no names of their own.
+    named = [*vars(module).values(), *getattr(module, "PROPERTIES", ())]
+    values = named if attribute is None else [getattr(module, attribute)]
     return [value for value in values if isinstance(value, Property)]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from regcheck.families import CHANNELS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -19,7 +21,6 @@ STATE: dict[str, tuple[str, ...]] = {
     "running_mean": ("running_mean", "moving_mean", "mean_ema", "running_average", "mean", "mu"),
     "running_var": ("running_var", "running_variance", "moving_variance", "moving_var", "var_ema", "variance", "var"),
 }
-CHANNELS = frozenset({"batch_norm", "instance_norm", "group_norm", "channel_dropout", "channel_alpha_dropout"})
 
 
 def parameter_shape(config: Any) -> tuple[int, ...] | None:

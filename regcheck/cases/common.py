@@ -145,9 +145,9 @@ def _prior(draw: DrawFn, _wanted: Wanted) -> tuple[Any, Dims]:
     return PriorConfig(draw(st.sampled_from((0.5, 2.0)))), {"w": ("W",)}
 
 
-def _dropout(draw: DrawFn, _wanted: Wanted) -> tuple[Any, Dims]:
-    ndim = draw(st.sampled_from((1, 2)))
-    return DropoutConfig(draw(st.sampled_from(RATES)), ndim), _batched(("N", "C", "S0", "S1")[: 2 + ndim])
+def _dropout(draw: DrawFn, wanted: Wanted) -> tuple[Any, Dims]:
+    ndim = draw(st.sampled_from([n for n in (1, 2, 0, 3) if n in (wanted.axes or (1, 2))]))
+    return DropoutConfig(draw(st.sampled_from(RATES)), ndim), _batched(("N", "C", "S0", "S1", "S2")[: 2 + ndim])
 
 
 def _channels(kind: type, **options: Any) -> Callable[..., tuple[Any, Dims]]:

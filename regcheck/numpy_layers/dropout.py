@@ -1,4 +1,4 @@
-"""Dropout in NumPy."""
+"""Dropout in NumPy: of entries, of whole channels and of whole samples."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Dropout:
     Source: Srivastava et al., "Dropout", 2014, section 10 (inverted form).
     """
 
+    drawn_axes: int | None = None  # every index of so many leading axes has a draw of its own; None: of all axes
+
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self._generator = np.random.Generator(np.random.PCG64DXSM())
@@ -30,7 +32,9 @@ class Dropout:
     def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the plain protocol)
         """y of x's shape (any) and dtype. Raises TypeError for a dtype that is not floating."""
         compute_dtype("x", x)
-        kept = self._draw(x.shape) if training and self.rate > 0 else None
+        drawn = x.shape[: self.drawn_axes]
+        noise = (*drawn, *(1,) * (x.ndim - len(drawn)))
+        kept = self._draw(noise) if training and self.rate > 0 else None
         self._saved = (x.shape, kept)
         return self._apply(x, kept)
 
@@ -69,3 +73,39 @@ class Dropout:
         bits = y.view(f"u{y.itemsize}")
         np.multiply(bits, kept, out=bits)  # whole bit patterns, since NaN·0 is NaN
         return y
+
+
+class ChannelDropout(Dropout):
+    """Dropout of x (N, C, *spatial) with `ndim` spatial axes in which a channel of a sample drops as a whole.
+
+    Source: Tompson et al., "Efficient object localization using convolutional networks", 2015, section 3.2.
+    """
+
+    drawn_axes = 2
+
+    def __init__(self, rate: float, ndim: int = 0) -> None:
+        super().__init__(rate)
+        self.ndim = ndim
+
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the plain protocol)
+        """y of x's shape (N, C, *spatial) and dtype. Raises TypeError or ValueError for another dtype or rank."""
+        if np.ndim(x) != self.ndim + 2:
+            msg = f"Invalid `x`. Expected {self.ndim + 2} axes (N, C, *spatial). Received: {np.ndim(x)}. Reshape it."
+            raise ValueError(msg)
+        return super().forward(x, training)
+
+
+class DropPath(Dropout):
+    """Dropout of x (N, *) in which a sample drops as a whole: stochastic depth, for the branch beside an identity.
+
+    Source: Huang et al., "Deep networks with stochastic depth", 2016; divided by 1 − rate, as dropout is.
+    """
+
+    drawn_axes = 1
+
+    def forward(self, x: Array, training: bool) -> Array:  # noqa: FBT001  (the plain protocol)
+        """y of x's shape (N, *) and dtype. Raises TypeError or ValueError for another dtype or no axis."""
+        if not np.ndim(x):
+            msg = "Invalid `x`. Expected an axis of samples, (N, *). Received: a scalar. Reshape it."
+            raise ValueError(msg)
+        return super().forward(x, training)

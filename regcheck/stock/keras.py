@@ -39,6 +39,9 @@ STOCK_CLASSES = {
     "keras.optimizers:Adam": "adam",
     "keras.optimizers:AdamW": "adamw",
     "keras.layers:Dropout": "dropout",
+    "keras.layers:SpatialDropout1D": "channel_dropout_1d",
+    "keras.layers:SpatialDropout2D": "channel_dropout_2d",
+    "keras.layers:SpatialDropout3D": "channel_dropout_3d",
     "keras.layers:BatchNormalization": "batch_norm",
     "keras.layers:LayerNormalization": "layer_norm",
     "keras.layers:RMSNormalization": "rms_norm",
@@ -82,11 +85,10 @@ _EMPTY = {
 }
 # random.dropout is tf.nn.experimental.stateless_dropout, which draws its uniform numbers in the dtype of x. In half
 # they are multiples of 2^-10, so that the rate becomes the next such multiple (seen: 0.0020 for 0.001).
-_HALF_RATE = (
-    "uniform numbers are drawn in half precision, so that a rate becomes the next multiple of 2^-10: "
-    "reports/findings/tensorflow-dropout-half-rate.md"
+_HALF_RATE, _CHANNEL_RATE, _SAMPLE_RATE = (
+    {f"{family}.rate": Deviation(_HALF_RATE, strata=("float16",))}
+    for family in ("dropout", "channel_dropout", "drop_path")
 )
-_RATE = {"dropout.rate": Deviation(_HALF_RATE, strata=("float16",))}
 
 # keras/src/regularizers/regularizers.py: `ops.cast(self.l2, dtype=x.dtype) * …`, and the backend's tf.cast makes
 # a Python number a float32 tensor first: 0.3 becomes 0.30000001192092896 beside float64 weights.
@@ -131,6 +133,54 @@ def dropout(config: DropoutConfig) -> keras.Layer:
     import keras  # noqa: PLC0415
 
     return keras.layers.Dropout(config.rate)
+
+
+# keras/src/layers/regularization/spatial_dropout.py: dropout with the noise shape (N, 1, …, C), channels last.
+@implements(
+    "channel_dropout", name="keras.SpatialDropout1D", framework="keras", declares=_FLUSHED, deviations=_CHANNEL_RATE
+)
+def channel_dropout_1d(config: DropoutConfig) -> keras.Layer:
+    """keras.layers.SpatialDropout1D, of (N, L, C)."""
+    return _channel_dropout(1, config)
+
+
+@implements(
+    "channel_dropout", name="keras.SpatialDropout2D", framework="keras", declares=_FLUSHED, deviations=_CHANNEL_RATE
+)
+def channel_dropout_2d(config: DropoutConfig) -> keras.Layer:
+    """keras.layers.SpatialDropout2D, of (N, H, W, C)."""
+    return _channel_dropout(2, config)
+
+
+@implements(
+    "channel_dropout", name="keras.SpatialDropout3D", framework="keras", declares=_FLUSHED, deviations=_CHANNEL_RATE
+)
+def channel_dropout_3d(config: DropoutConfig) -> keras.Layer:
+    """keras.layers.SpatialDropout3D, of (N, D, H, W, C)."""
+    return _channel_dropout(3, config)
+
+
+def _channel_dropout(ndim: int, config: DropoutConfig) -> keras.Layer:
+    import keras  # noqa: PLC0415
+
+    if config.ndim != ndim:
+        msg = f"keras.layers.SpatialDropout{ndim}D takes {ndim} spatial axes, not {config.ndim}"
+        raise Unsupported(msg)
+    layer: type[keras.layers.SpatialDropout1D] = getattr(keras.layers, f"SpatialDropout{ndim}D")
+    return layer(config.rate)
+
+
+@implements("drop_path", name="keras.Dropout.samples", framework="keras", declares=_FLUSHED, deviations=_SAMPLE_RATE)
+def drop_path(config: DropoutConfig) -> keras.Layer:
+    """keras.layers.Dropout with a `noise_shape` of whole samples, (N, 1, …), of inputs of any rank."""
+    import keras  # noqa: PLC0415
+
+    class WholeSamples(keras.layers.Dropout):  # type: ignore[misc]  # Keras is not installed where types are checked
+        def call(self, inputs: Any, training: bool = False) -> Any:  # noqa: FBT001, FBT002  (Keras' signature)
+            self.noise_shape = (None, *(1,) * (len(inputs.shape) - 1))
+            return super().call(inputs, training=training)
+
+    return WholeSamples(config.rate)
 
 
 @implements("batch_norm", name="keras.BatchNormalization", framework="keras", declares=_BATCH_NORM, deviations=_EMPTY)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         WeightDecayConfig,
     )
     from regcheck.numpy_layers.batch_norm import BatchNorm
-    from regcheck.numpy_layers.dropout import Dropout
+    from regcheck.numpy_layers.dropout import ChannelDropout, Dropout, DropPath
     from regcheck.numpy_layers.group_norm import GroupNorm, InstanceNorm
     from regcheck.numpy_layers.layer_norm import LayerNorm
     from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent
@@ -83,6 +83,22 @@ def dropout(config: DropoutConfig) -> Dropout:
     from regcheck.numpy_layers.dropout import Dropout  # noqa: PLC0415
 
     return Dropout(config.rate)
+
+
+@implements("channel_dropout", framework="numpy", name="numpy.channel_dropout")
+def channel_dropout(config: DropoutConfig) -> ChannelDropout:
+    """Inverted dropout of whole channels."""
+    from regcheck.numpy_layers.dropout import ChannelDropout  # noqa: PLC0415
+
+    return ChannelDropout(config.rate, config.ndim)
+
+
+@implements("drop_path", framework="numpy", name="numpy.drop_path")
+def drop_path(config: DropoutConfig) -> DropPath:
+    """Inverted dropout of whole samples."""
+    from regcheck.numpy_layers.dropout import DropPath  # noqa: PLC0415
+
+    return DropPath(config.rate)
 
 
 @implements("l1", framework="numpy", name="numpy.l1")

@@ -44,6 +44,9 @@ STOCK_CLASSES = {
     "torch.nn:InstanceNorm3d": "instance_norm_3d",
     "torch.nn:GroupNorm": "group_norm",
     "torch.nn:Dropout": "dropout",
+    "torch.nn:Dropout1d": "channel_dropout_1d",
+    "torch.nn:Dropout2d": "channel_dropout_2d",
+    "torch.nn:Dropout3d": "channel_dropout_3d",
     "torch.optim:SGD": "sgd_decay",
     "torch.optim:Adam": "adam",
     "torch.optim:AdamW": "adamw",
@@ -132,6 +135,46 @@ def functional_dropout(config: DropoutConfig) -> Callable[[Tensor, bool], Tensor
     import torch  # noqa: PLC0415
 
     return lambda x, training: torch.nn.functional.dropout(x, config.rate, training)
+
+
+# Each class is declared for inputs with a batch axis alone: without one, Dropout1d takes (C, L) for two axes, and
+# Dropout2d (C, H, W) for (N, C, L) (functional.dropout2d: "Received a 3D input to dropout2d and assuming that
+# channel-wise 1D dropout behavior is desired").
+_CHANNEL_DROPOUT = {
+    "mask_order": Declared(
+        "logical",
+        "aten/src/ATen/native/Dropout.cpp, make_feature_noise: the mask is `input.new_empty(…)` of shape (N, C, 1, …), "
+        "contiguous whatever the layout of x",
+    )
+}
+
+
+@implements("channel_dropout", name="torch.Dropout1d", framework="torch", declares=_CHANNEL_DROPOUT)
+def channel_dropout_1d(config: DropoutConfig) -> Module:
+    """nn.Dropout1d, of (N, C, L)."""
+    return _channel_dropout("Dropout1d", 1, config)
+
+
+@implements("channel_dropout", name="torch.Dropout2d", framework="torch", declares=_CHANNEL_DROPOUT)
+def channel_dropout_2d(config: DropoutConfig) -> Module:
+    """nn.Dropout2d, of (N, C, H, W)."""
+    return _channel_dropout("Dropout2d", 2, config)
+
+
+@implements("channel_dropout", name="torch.Dropout3d", framework="torch", declares=_CHANNEL_DROPOUT)
+def channel_dropout_3d(config: DropoutConfig) -> Module:
+    """nn.Dropout3d, of (N, C, D, H, W)."""
+    return _channel_dropout("Dropout3d", 3, config)
+
+
+def _channel_dropout(name: str, ndim: int, config: DropoutConfig) -> Module:
+    import torch  # noqa: PLC0415
+
+    if config.ndim != ndim:
+        msg = f"torch.nn.{name} takes {ndim} spatial axes, not {config.ndim}"
+        raise Unsupported(msg)
+    layer: type[nn.Dropout1d] = getattr(torch.nn, name)
+    return layer(config.rate)
 
 
 @implements("batch_norm", name="torch.BatchNorm1d", framework="torch", declares=_BATCH_NORM)

@@ -22,11 +22,12 @@ import numpy as np
 from regcheck_properties import dropout_masks as laws
 
 from regcheck import statistical
-from regcheck.cases.dropout import STATISTICAL_RATES, VOLUMES
+from regcheck.cases.dropout import ARRANGEMENTS, ENTRY, STATISTICAL_RATES
 
 REPLAYS = 10**6  # of each rule that is fast; what is slow gets a stated part of them
 FEWEST = 25_000
 CHUNK = math.prod(laws.CHUNK)
+VOLUMES = ARRANGEMENTS[ENTRY]
 LARGER = (1e-2, 1e-3)  # alphas at which alarms are seen
 LEVELS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 CORRELATION = 0.03  # what `dropout.mask-independence` says that it finds

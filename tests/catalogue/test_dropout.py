@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from regcheck_properties import dropout
 
-from regcheck import Case, Property
+from regcheck import Case
 from regcheck.adapters import plain
 from regcheck.cases.dropout import STATISTICAL_RATES
 from regcheck.families import DropoutConfig
@@ -21,10 +21,11 @@ from regcheck.numpy_layers.dropout import Dropout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from regcheck import Property
     from regcheck.verdict import Cell
 
 Array = np.ndarray[Any, np.dtype[Any]]
-PROPERTIES = {v.id: v for v in vars(dropout).values() if isinstance(v, Property)}
+PROPERTIES = {law.id: law for law in dropout.PROPERTIES}
 
 
 class Right:

@@ -19,12 +19,15 @@ FAMILIES = (
     "laplace_prior",
     "gaussian_prior",
     "dropout",
+    "channel_dropout",
+    "drop_path",
     "batch_norm",
     "layer_norm",
     "rms_norm",
     "instance_norm",
     "group_norm",
 )
+DROPOUTS = ("dropout", "channel_dropout", "drop_path")
 # What NaN does not break, and why.
 REPEATED = "a call repeated gives what it gave, NaN too"
 NO_NUMBERS = "looks at no number that the layer gives"
@@ -41,14 +44,22 @@ HOLDS = {
     "common.input-unchanged": NO_NUMBERS,
     "common.no-view-of-input": NO_NUMBERS,
     "common.output-bounded": NO_NUMBERS,
-    "dropout.mask-independence": MASKS,
-    "dropout.mask-independent-of-values": MASKS,
-    "dropout.mask-order-as-declared": MASKS,
-    "dropout.random-stream-as-declared": MASKS,
+    **{
+        f"{family}.{law}": MASKS
+        for family in DROPOUTS
+        for law in (
+            "mask-independence",
+            "mask-independent-of-values",
+            "mask-order-as-declared",
+            "random-stream-as-declared",
+            "whole-channels",
+            "whole-samples",
+        )
+    },
 }
 # A layer of no samples gives no number, and only batch_norm's state and a penalty's value are then NaN.
 HOLDS_FOR = {
-    ("dropout", "common.empty-batch"): NO_NUMBERS,
+    **{(family, "common.empty-batch"): NO_NUMBERS for family in DROPOUTS},
     ("layer_norm", "common.empty-batch"): NO_NUMBERS,
     ("rms_norm", "common.empty-batch"): NO_NUMBERS,
     ("weight_decay", "common.empty-batch"): NO_NUMBERS,
@@ -56,7 +67,7 @@ HOLDS_FOR = {
     ("gaussian_prior", "common.empty-batch"): NO_NUMBERS,
     ("instance_norm", "common.empty-batch"): NO_NUMBERS,
     ("group_norm", "common.empty-batch"): NO_NUMBERS,
-    ("dropout", "common.forward-changes-no-parameter"): "",
+    **{(family, "common.forward-changes-no-parameter"): "" for family in DROPOUTS},
 }
 
 

@@ -185,6 +185,27 @@ def test_dropout(stock: Implementation, dtype: str, rate: float) -> None:
     assert np.array_equal(layer.forward(cotangent, training=False), cotangent)
 
 
+@pytest.mark.parametrize(("stock", "dtype"), _cases("channel_dropout", "drop_path"))
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_dropout_of_channels_and_samples(stock: Implementation, dtype: str, ndim: int) -> None:
+    try:
+        layer = build(stock, DropoutConfig(0.3, ndim), dtype)
+    except Unsupported as reason:
+        pytest.skip(str(reason))
+    shape, axes = (20, 30, 2, 3, 4)[: 2 + ndim], 2 if stock.family == "channel_dropout" else 1
+    x, cotangent = np.ones(shape, dtype), np.random.default_rng(0).normal(size=shape).astype(dtype)
+    layer.seed(1)
+    y = layer.forward(x, training=True)
+    first = y.reshape(*shape[:axes], -1)[..., 0]
+    kept = np.broadcast_to(first.reshape(*shape[:axes], *(1,) * (len(shape) - axes)) != 0, shape)
+    assert 0 < np.count_nonzero(first) < first.size
+    assert close(y, kept / 0.7, 1 / 0.7, dtype)
+    assert close(layer.backward(cotangent)["x"], kept * cotangent.astype(np.float64) / 0.7, 10, dtype)
+    layer.seed(1)
+    assert np.array_equal(layer.forward(x, training=True), y)
+    assert np.array_equal(layer.forward(cotangent, training=False), cotangent)
+
+
 @pytest.mark.parametrize(("stock", "dtype"), _cases("l1", "l2", "elastic_net"))
 def test_penalty(stock: Implementation, dtype: str) -> None:
     config = PenaltyConfig(l1=0.3 * (stock.family != "l2"), l2=0.7 * (stock.family != "l1"))

@@ -9,7 +9,7 @@ import pytest
 
 from regcheck.numpy_layers import layer_norm as layer_norm_module
 from regcheck.numpy_layers.batch_norm import BatchNorm
-from regcheck.numpy_layers.dropout import Dropout
+from regcheck.numpy_layers.dropout import ChannelDropout, Dropout, DropPath
 from regcheck.numpy_layers.inputs import affine_parameters, compute_dtype
 from regcheck.numpy_layers.layer_norm import LayerNorm
 from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent, duality_gap, soft_threshold
@@ -21,6 +21,8 @@ DEFAULTS = {
     BatchNorm: {"ndim": 0, "eps": 1e-5, "momentum": 0.1, "affine": True},
     LayerNorm: {"eps": 1e-5, "affine": True},
     Dropout: {},
+    ChannelDropout: {"ndim": 0},
+    DropPath: {},
     ElasticNet: {"l1": 0.0, "l2": 0.0},
     FISTA: {"l1": 0.0, "l2": 0.0, "tolerance": 1e-10, "steps": 100_000},
     CoordinateDescent: {"l1": 0.0, "l2": 0.0, "tolerance": 1e-10, "steps": 100_000},
@@ -45,6 +47,13 @@ def test_a_fresh_layer_maps_by_one_and_nothing_and_has_seen_no_data() -> None:
 def test_batch_norm_says_how_many_axes_it_wants(ndim: int, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=rf"Expected {ndim + 2} axes \(N, C, \*spatial\)\. Received: shape"):
         BatchNorm(3, ndim).forward(np.zeros(shape), training=True)
+
+
+def test_dropouts_of_channels_and_samples_say_what_axes_they_want() -> None:
+    with pytest.raises(ValueError, match=r"Expected 4 axes \(N, C, \*spatial\)\. Received: 3"):
+        ChannelDropout(0.5, 2).forward(np.zeros((4, 3, 2)), training=True)
+    with pytest.raises(ValueError, match=r"Expected an axis of samples, \(N, \*\)\. Received: a scalar"):
+        DropPath(0.5).forward(np.zeros(()), training=True)
 
 
 def test_a_refusal_shows_the_shape_that_would_do() -> None:

@@ -9,7 +9,7 @@ from regcheck.families import MinimiserConfig
 from regcheck.implementation import implementations_in
 from regcheck.numpy_layers import dropout as dropout_module
 from regcheck.numpy_layers.batch_norm import BatchNorm
-from regcheck.numpy_layers.dropout import Dropout
+from regcheck.numpy_layers.dropout import ChannelDropout, Dropout, DropPath
 from regcheck.numpy_layers.layer_norm import LayerNorm
 from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent, duality_gap
 from regcheck.numpy_layers.penalties import ElasticNet
@@ -42,6 +42,10 @@ def layers():
         (Dropout(0.3), (4, 5)),
         (Dropout(0.0), (4, 5)),
         (Dropout(1.0), (4, 5)),
+        (ChannelDropout(0.3), (4, 5)),
+        (ChannelDropout(0.3, 2), (4, 5, 2, 3)),
+        (DropPath(0.3), (4, 5)),
+        (DropPath(0.3), (4,)),
     ]
 
 
@@ -84,6 +88,9 @@ def test_what_is_no_float_array_is_refused(wrong):
         (BatchNorm(3), (4, 2)),
         (BatchNorm(3), (4, 3, 1)),
         (BatchNorm(3, 1), (4, 3)),
+        (ChannelDropout(0.3, 2), (4, 3, 2)),
+        (ChannelDropout(0.3), (4, 3, 2)),
+        (DropPath(0.3), ()),
     ],
 )
 def test_a_wrong_shape_is_refused(layer, shape):
@@ -123,6 +130,25 @@ def test_dropout_replays_from_a_seed_and_differs_between_seeds_and_calls():
     assert not np.array_equal(masks[0], masks[2])
     assert not np.array_equal(layer.forward(x, training=True), masks[2])
     assert not np.array_equal(Dropout(0.5).forward(x, training=True), Dropout(0.5).forward(x, training=True))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "extent"),
+    [
+        (ChannelDropout(0.5, 2), (40, 30, 3, 2), (2, 3)),
+        (ChannelDropout(0.5), (40, 30), ()),
+        (DropPath(0.5), (99, 5, 2), (1, 2)),
+    ],
+)
+def test_a_channel_or_a_sample_drops_as_a_whole_forward_and_backward(layer, shape, extent):
+    x = np.full(shape, np.nan)
+    x[..., 0] = 1.0
+    y = layer.forward(x, training=True)
+    kept = layer.backward(np.ones(shape))["x"] != 0
+    assert np.array_equal(kept.all(axis=extent), kept.any(axis=extent))
+    assert 0 < np.count_nonzero(kept) < kept.size
+    assert np.array_equal(y, np.where(kept, 2 * x, 0), equal_nan=True)
+    assert np.array_equal(layer.backward(np.ones(shape))["x"], 2.0 * kept)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -233,6 +259,8 @@ def test_the_stock_declares_every_numpy_layer_by_name():
         "numpy.rms_norm",
         "numpy.batch_norm",
         "numpy.dropout",
+        "numpy.channel_dropout",
+        "numpy.drop_path",
         "numpy.l1",
         "numpy.l2",
         "numpy.elastic_net",

@@ -136,6 +136,13 @@ PROPERTY = """
 """
 
 
+def test_a_module_may_list_its_properties(site):
+    listed = "\n    PROPERTIES = [law]\n    del law\n"
+    text = PROPERTY.format(id="dropout.listed", title="Listed.") + listed
+    install(site, "laws", "[regcheck.properties]\na = laws_a\n", laws_a=text)
+    assert registry.catalogue().properties["dropout.listed"].title == "Listed."
+
+
 def test_a_foreign_property_joins_the_catalogue(site):
     install(
         site,
