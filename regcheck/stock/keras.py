@@ -85,7 +85,11 @@ _EMPTY = {
 }
 # random.dropout is tf.nn.experimental.stateless_dropout, which draws its uniform numbers in the dtype of x. In half
 # they are multiples of 2^-10, so that the rate becomes the next such multiple (seen: 0.0020 for 0.001).
-_HALF_RATE, _CHANNEL_RATE, _SAMPLE_RATE = (
+_HALF_RATE = (
+    "uniform numbers are drawn in half precision, so that a rate becomes the next multiple of 2^-10: "
+    "reports/findings/tensorflow-dropout-half-rate.md"
+)
+_RATE, _CHANNEL_RATE, _SAMPLE_RATE = (
     {f"{family}.rate": Deviation(_HALF_RATE, strata=("float16",))}
     for family in ("dropout", "channel_dropout", "drop_path")
 )
