@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regcheck import bounds, cases, families, reference, statistical
+    from regcheck import bounds, cases, families, moments, reference, statistical
     from regcheck.case import Case
     from regcheck.host import Fault
     from regcheck.implementation import Declared, Deviation, Implementation, Unsupported, implements
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("bounds", "cases", "families", "reference", "statistical")
+_MODULES = ("bounds", "cases", "families", "moments", "reference", "statistical")
 _NAMES = {
     "Case": "case",
     "Declared": "implementation",
@@ -56,6 +56,7 @@ __all__ = [
     "families",
     "holds",
     "implements",
+    "moments",
     "parametrize",
     "prop",
     "reference",

@@ -197,12 +197,8 @@ class Family(NamedTuple):
 
 _Conventions = dict[str, tuple[str, ...]]
 _EVERY: _Conventions = {"subnormals": ("kept", "flushed")}
-_DROPOUT: _Conventions = {
-    "dropped_nonfinite": ("zero", "nan"),
-    "mask_order": ("logical", "memory"),
-    "random_stream": ("own", "process"),
-    **_EVERY,
-}
+_NOISE: _Conventions = {"mask_order": ("logical", "memory"), "random_stream": ("own", "process"), **_EVERY}
+_DROPOUT: _Conventions = {"dropped_nonfinite": ("zero", "nan"), **_NOISE}
 _WHOLE_SAMPLES: _Conventions = {name: values for name, values in _DROPOUT.items() if name != "mask_order"}
 _NORM: _Conventions = {"compute_dtype": ("input", "float32"), "batch_invariance": ("bound", "bitwise"), **_EVERY}
 _CENTRED: _Conventions = {"single_value_batch": ("shift", "error", "nan"), **_NORM}
@@ -227,7 +223,7 @@ _ROWS: tuple[tuple[str, type, str, _Conventions], ...] = (
     ("channel_dropout", DropoutConfig, "forward", _DROPOUT),
     ("alpha_dropout", DropoutConfig, "forward", _DROPOUT),
     ("channel_alpha_dropout", DropoutConfig, "forward", _DROPOUT),
-    ("gaussian_dropout", DropoutConfig, "forward", _DROPOUT),
+    ("gaussian_dropout", DropoutConfig, "forward", _NOISE),
     ("drop_path", DropoutConfig, "forward", _WHOLE_SAMPLES),
     ("batch_norm", BatchNormConfig, "forward", _BATCH_NORM),
     ("layer_norm", LayerNormConfig, "forward", _CENTRED),

@@ -40,7 +40,7 @@ SEVERAL = (1.0, -1.0, 0.25, -3.0, 8.0, -0.5, 2.0)
     level="core",
     kind="statistical",
     statements=["5.1"],
-    formula="P(x′ᵢ = 0) = p",
+    formula="P(xᵢ is dropped) = p",
     source="Wald 1945, Sequential tests of statistical hypotheses",
     examples=len(cases.STATISTICAL_RATES),
 )
@@ -84,6 +84,7 @@ def _all_differ(drawn: list[Array], what: str) -> list[Evidence]:
     statements=["5.1"],
     formula="mask of call i ≠ mask of call j",
     examples=6,
+    sentinels=["stuck"],
 )
 def fresh_mask(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     """Every training call draws a new mask, whatever lies between."""
@@ -120,6 +121,7 @@ def reseed_replays(family: Dropouts, layers: Layers, case: Case) -> list[Evidenc
     statements=["5.1"],
     formula="mask after seed s ≠ mask after seed t",
     examples=4,
+    sentinels=["stuck"],
 )
 def seeds_differ(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     """Different seeds give different masks: neighbours, small and large, and seeds that differ in a high bit."""
@@ -140,6 +142,7 @@ def seeds_differ(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]
     statements=["5.1"],
     formula="mask of a new layer ≠ mask of the next",
     examples=4,
+    sentinels=["stuck"],
 )
 def layers_differ(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     """New layers draw different masks, also where one is made after the other's call.
@@ -183,7 +186,7 @@ def random_stream(family: Dropouts, layers: Layers, case: Case) -> Evidence:
 )
 def mask_order(family: Dropouts, layers: Layers, case: Case) -> Evidence:
     """One seed gives one mask, by position or by place in memory, as declared in `mask_order`."""
-    layer, x = layers.make(case.config, case.dtype), cases.nonzero(case["x"])
+    layer, x = layers.make(case.config, case.dtype), family.visible(case["x"])
     logical = layers.declared("mask_order") == "logical"
     turned = np.ascontiguousarray(np.swapaxes(x, 0, 1))
     expected = family.replayed(layer, x if logical else turned, case)
@@ -209,7 +212,7 @@ def mask_independent_of_values(family: Dropouts, layers: Layers, case: Case) -> 
     layer, x = fresh(layers, case), case["x"]
     expected = family.replayed(layer, np.ones_like(x), case)
     found = []
-    for v in (x, cases.nonzero(-x), cases.nonzero(case["cotangent"])):
+    for v in (x, family.visible(-x), family.visible(case["cotangent"])):
         seen = family.replayed(layer, v, case)
         found.append(holds((seen == expected) | ~family.shows(v), expected, seen, dims=case.dims["x"], what="kept"))
     return found

@@ -50,6 +50,7 @@ def whole_units(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     statements=["5.1"],
     formula="mask of sample i ≠ mask of sample j, of 256 channels",
     examples=6,
+    sentinels=["nan"],
 )
 def samples_independent(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     """No two samples of a batch share a mask: each draws its own."""
@@ -64,6 +65,7 @@ def samples_independent(family: Dropouts, layers: Layers, case: Case) -> list[Ev
     statements=["5.1"],
     formula="mask of channel i ≠ mask of channel j, over 256 samples",
     examples=6,
+    sentinels=["nan"],
 )
 def channels_independent(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     """No two channels share a mask: each draws its own, in every sample."""

@@ -10,7 +10,7 @@ import numpy as np
 from regcheck import Evidence, holds, same_bits, within
 from regcheck.cases import dropout as cases
 from regcheck_properties.dropout_masks import CHUNK, sequential
-from regcheck_properties.dropouts import fresh, law, seed_of
+from regcheck_properties.dropouts import fresh, law, roundings, seed_of
 
 if TYPE_CHECKING:
     from regcheck import Case, Layers
@@ -25,16 +25,9 @@ def scaled(family: Dropouts, x: Array, kept: Array, case: Case) -> Array:
     return np.where(kept, x.astype(np.longdouble) * family.factor(case.config.rate), 0)
 
 
-def roundings(count: int, expected: Array, dtype: str) -> Array:
-    """The bound of `count` roundings to nearest in `dtype`, each of relative size u = eps/2, and of our own."""
-    info = np.finfo(dtype)
-    relative = count * float(info.eps) / 2 + 4 * float(np.finfo(np.longdouble).eps)
-    return np.abs(expected) * relative + float(info.smallest_subnormal)
-
-
-def thrice_rounded(y: Array, expected: Array, case: Case, what: str) -> Evidence:
-    """Evidence that y is the expected x/(1 − p) or 0: 1 − p, its inverse and a product are three roundings."""
-    return within(y, expected, roundings(3, expected, case.dtype), dims=case.dims["x"], what=what)
+def multiplied(family: Dropouts, y: Array, expected: Array, case: Case, what: str) -> Evidence:
+    """Evidence that y is the expected x times the family's factor, or 0."""
+    return within(y, expected, family.error(expected, case.dtype), dims=case.dims["x"], what=what)
 
 
 # --- the rule itself
@@ -52,7 +45,7 @@ def support(family: Dropouts, layers: Layers, case: Case) -> Evidence:
     """In training every output is 0 or x/(1 − p), to three roundings."""
     x = case["x"]
     y = fresh(layers, case).forward(x, training=True)
-    return thrice_rounded(y, scaled(family, x, family.kept(y, x, case), case), case, "x′")
+    return multiplied(family, y, scaled(family, x, family.kept(y, x, case), case), case, "x′")
 
 
 @law(
@@ -164,21 +157,21 @@ def _gradient(layer: HostedLayer, case: Case, expected: Array, what: str) -> lis
     cases=cases.batches,
     level="gradients",
     statements=["5.5"],
-    formula="dx = cotangent/(1 − p) where x was kept, 0 where it was dropped",
+    formula="dx = s·cotangent where x was kept, s being what kept entries are multiplied by, else 0",
     revision=2,
 )
 def backward_mask(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
     """The gradient passes through the forward pass's own mask, also where x is 0."""
-    layer, x, cotangent = fresh(layers, case), cases.nonzero(case["x"]), case["cotangent"]
+    layer, x, cotangent = fresh(layers, case), family.visible(case["x"]), case["cotangent"]
     family.mask(layer, x, case)
     seen = family.mask(layer, x, case)
-    found = [thrice_rounded(layer.backward(cotangent)["x"], scaled(family, cotangent, seen, case), case, "dx")]
+    found = [multiplied(family, layer.backward(cotangent)["x"], scaled(family, cotangent, seen, case), case, "dx")]
     if not _replays(family, layer, case):
         return found + _at_zero(family, layer, case)
     expected = scaled(family, cotangent, family.replayed(layer, np.ones_like(x), case), case)
     for some, what in ((case["x"], "dx, x with zeros"), (np.zeros_like(x), "dx at x = 0")):
         family.replayed(layer, some, case)
-        found.append(thrice_rounded(layer.backward(cotangent)["x"], expected, case, what))
+        found.append(multiplied(family, layer.backward(cotangent)["x"], expected, case, what))
     return found
 
 
@@ -194,7 +187,7 @@ def _at_zero(family: Dropouts, layer: HostedLayer, case: Case) -> list[Evidence]
     seen = dx != 0 if dx.shape == ones.shape else np.ones(ones.shape, bool)
     expected, what = scaled(family, ones, seen, case), "dx at x = 0"
     return [
-        within(dx, expected, roundings(3, expected, case.dtype), what=what),
+        within(dx, expected, family.error(expected, case.dtype), what=what),
         holds(bool(seen.any()), "some entry kept", "all dropped", what=what),
         holds(not seen.all(), "some entry dropped", "all kept", what=what),
         holds(not np.array_equal(seen, last), "a new mask", "the last call's", what=what),
@@ -250,10 +243,10 @@ def dropped_nonfinite(family: Dropouts, layers: Layers, case: Case) -> list[Evid
     stays = (y == x) | (np.isnan(y) & np.isnan(x))
     expected = "the same, or " + ("0" if zero else "NaN")
     either = holds(np.isfinite(x) | stays | dropped, expected, y, dims=case.dims["x"], what="x′")
-    return [either, *(_some_kept(family, layer, case, value) for value in (np.nan, np.inf, -np.inf))]
+    return [either, *(some_kept(family, layer, case, value) for value in (np.nan, np.inf, -np.inf))]
 
 
-def _some_kept(family: Dropouts, layer: HostedLayer, case: Case, value: float) -> Evidence:
+def some_kept(family: Dropouts, layer: HostedLayer, case: Case, value: float) -> Evidence:
     """Evidence that not every entry of this one value is dropped: of 4096 units, with probability below 1e-17."""
     y = layer.forward(np.full_like(family.ones(case), value), training=True)
     stays = np.isnan(y) if np.isnan(value) else y == value

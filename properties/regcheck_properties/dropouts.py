@@ -32,13 +32,15 @@ class Dropouts:
     """A family of dropouts.
 
     `read(y, x, case)` tells of every entry whether the output `y` of a training call shows it kept, and `shows(x)`
-    where an output can show that at all. `factor(rate)` is what kept entries are multiplied by.
+    where an output can show that at all; 1 does. `factor(rate)` is what kept entries are multiplied by, and
+    `error(expected, dtype)` bounds the error of such a product.
     """
 
     name: str
     read: Callable[[Array, Array, Case], Array]
     shows: Callable[[Array], Array]
     factor: Callable[[float], np.longdouble]
+    error: Callable[[Array, str], Array]
 
     @property
     def unit(self) -> cases.Unit:
@@ -48,6 +50,10 @@ class Dropouts:
     def kept(self, y: Array, x: Array, case: Case) -> Array:
         """Where `y` shows `x` kept; everywhere if its shape is wrong, which `common.shape` shows."""
         return self.read(y, x, case) if y.shape == x.shape else np.ones(x.shape, dtype=bool)
+
+    def visible(self, x: Array) -> Array:
+        """`x` with 1 wherever no output could show the mask."""
+        return np.where(self.shows(x), x, np.ones_like(x))
 
     def mask(self, layer: HostedLayer, x: Array, case: Case) -> Array:
         """Where a training call keeps entries of `x`, which shows its mask everywhere."""
@@ -64,11 +70,11 @@ class Dropouts:
         return [self.mask(layer, ones, case) for _ in range(count)]
 
     def shown(self, case: Case) -> list[tuple[Array, tuple[str, ...]]]:
-        """The case's x without zeros, and, as its units may be few, 4096 others; with the names of their axes.
+        """The case's x, showing its mask everywhere, and, as its units may be few, 4096 others; with the names of their axes.
 
         Two masks of few units agree by chance. Entries are many enough.
         """
-        x = cases.nonzero(case["x"]), case.dims["x"]
+        x = self.visible(case["x"]), case.dims["x"]
         return [x] if self.unit is cases.ENTRY else [x, (self.ones(case), ())]
 
     def ones(self, case: Case) -> Array:
@@ -102,9 +108,21 @@ def inverted(rate: float) -> np.longdouble:
     return 1 / (1 - np.longdouble(rate)) if rate < 1 else np.longdouble(0)
 
 
+def roundings(count: int, expected: Array, dtype: str) -> Array:
+    """The bound of `count` roundings to nearest in `dtype`, each of relative size u = eps/2, and of our own."""
+    info = np.finfo(dtype)
+    relative = count * float(info.eps) / 2 + 4 * float(np.finfo(np.longdouble).eps)
+    return np.abs(expected) * relative + float(info.smallest_subnormal)
+
+
+def thrice(expected: Array, dtype: str) -> Array:
+    """The bound on x/(1 − p): 1 − p, its inverse and a product are three roundings."""
+    return roundings(3, expected, dtype)
+
+
 def multiplying(name: str) -> Dropouts:
     """The family of this name whose layers give 0 or x/(1 − p)."""
-    return Dropouts(name, nonzero, lambda x: x != 0, inverted)
+    return Dropouts(name, nonzero, lambda x: x != 0, inverted, thrice)
 
 
 # --- declarations

@@ -7,6 +7,7 @@ First-order terms in u only, unless said. `tests/benchmarks/bounds.py` validates
 Keras' and TensorFlow's arithmetic; `reports/bounds.md` says how near correct results come to each.
 """
 
+from regcheck.bounds.dropout import alpha_dropped, alpha_gradient, alpha_kept, noise_read, noised
 from regcheck.bounds.gradients import input_gradient, recorded_gradient, scale_gradient, shift_gradient
 from regcheck.bounds.minimisers import (
     TOLERANCE,
@@ -40,6 +41,9 @@ __all__ = [
     "Arithmetic",
     "Standard",
     "affine",
+    "alpha_dropped",
+    "alpha_gradient",
+    "alpha_kept",
     "arithmetic",
     "coordinate_step",
     "correlation_blur",
@@ -49,6 +53,8 @@ __all__ = [
     "log_density",
     "minimiser_distance",
     "minimiser_excess",
+    "noise_read",
+    "noised",
     "penalty_argument",
     "penalty_gradient",
     "penalty_prox",

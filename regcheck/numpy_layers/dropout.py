@@ -46,7 +46,7 @@ class Dropout:
         shape, kept = self._saved
         compute_dtype("cotangent", cotangent)
         check_shape("cotangent", cotangent, shape)
-        return {"x": self._apply(cotangent, kept)}
+        return {"x": self._gradient(cotangent, kept)}
 
     def _draw(self, shape: tuple[int, ...]) -> Array:
         """False with probability `rate` exactly, from 16-bit words.
@@ -73,6 +73,9 @@ class Dropout:
         bits = y.view(f"u{y.itemsize}")
         np.multiply(bits, kept, out=bits)  # whole bit patterns, since NaN·0 is NaN
         return y
+
+    def _gradient(self, cotangent: Array, kept: Array | None) -> Array:
+        return self._apply(cotangent, kept)  # a product with the mask is its own gradient's
 
 
 class ChannelDropout(Dropout):

@@ -31,6 +31,13 @@ def check_shape(name: str, array: Array, expected: tuple[int, ...]) -> None:
         raise ValueError(msg)
 
 
+def check_rate(rate: float) -> None:
+    """Raise ValueError for a `rate` outside [0, 1)."""
+    if not 0 <= rate < 1:
+        msg = f"Invalid value for `rate`. Expected a float in [0, 1). Received: rate={rate!r}. Choose one below 1."
+        raise ValueError(msg)
+
+
 def affine_parameters(shape: tuple[int, ...], *, affine: bool) -> Arrays:
     """γ = 1 and β = 0 of `shape`, or nothing."""
     return {"scale": np.ones(shape), "shift": np.zeros(shape)} if affine else {}

@@ -42,6 +42,8 @@ STOCK_CLASSES = {
     "keras.layers:SpatialDropout1D": "channel_dropout_1d",
     "keras.layers:SpatialDropout2D": "channel_dropout_2d",
     "keras.layers:SpatialDropout3D": "channel_dropout_3d",
+    "keras.layers:AlphaDropout": "alpha_dropout",
+    "keras.layers:GaussianDropout": "gaussian_dropout",
     "keras.layers:BatchNormalization": "batch_norm",
     "keras.layers:LayerNormalization": "layer_norm",
     "keras.layers:RMSNormalization": "rms_norm",
@@ -185,6 +187,33 @@ def drop_path(config: DropoutConfig) -> keras.Layer:
             return super().call(inputs, training=training)
 
     return WholeSamples(config.rate)
+
+
+# Its uniform numbers are float32 whatever the dtype of x, so that half precision has the right rate.
+_ALPHA_DROPOUT = {
+    "dropped_nonfinite": Declared(
+        "nan",
+        "keras/src/layers/regularization/alpha_dropout.py: `x = inputs * kept_idx + alpha_p * (1 - kept_idx)`, "
+        "and ∞·0 is NaN",
+    ),
+    **_FLUSHED,
+}
+
+
+@implements("alpha_dropout", name="keras.AlphaDropout", framework="keras", declares=_ALPHA_DROPOUT)
+def alpha_dropout(config: DropoutConfig) -> keras.Layer:
+    """keras.layers.AlphaDropout."""
+    import keras  # noqa: PLC0415
+
+    return keras.layers.AlphaDropout(config.rate)
+
+
+@implements("gaussian_dropout", name="keras.GaussianDropout", framework="keras", declares=_FLUSHED)
+def gaussian_dropout(config: DropoutConfig) -> keras.Layer:
+    """keras.layers.GaussianDropout: "standard deviation `sqrt(rate / (1 - rate))`"."""
+    import keras  # noqa: PLC0415
+
+    return keras.layers.GaussianDropout(config.rate)
 
 
 @implements("batch_norm", name="keras.BatchNormalization", framework="keras", declares=_BATCH_NORM, deviations=_EMPTY)

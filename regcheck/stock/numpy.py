@@ -19,8 +19,10 @@ if TYPE_CHECKING:
         RMSNormConfig,
         WeightDecayConfig,
     )
+    from regcheck.numpy_layers.alpha_dropout import AlphaDropout, ChannelAlphaDropout
     from regcheck.numpy_layers.batch_norm import BatchNorm
     from regcheck.numpy_layers.dropout import ChannelDropout, Dropout, DropPath
+    from regcheck.numpy_layers.gaussian_dropout import GaussianDropout
     from regcheck.numpy_layers.group_norm import GroupNorm, InstanceNorm
     from regcheck.numpy_layers.layer_norm import LayerNorm
     from regcheck.numpy_layers.minimiser import FISTA, CoordinateDescent
@@ -99,6 +101,30 @@ def drop_path(config: DropoutConfig) -> DropPath:
     from regcheck.numpy_layers.dropout import DropPath  # noqa: PLC0415
 
     return DropPath(config.rate)
+
+
+@implements("alpha_dropout", framework="numpy", name="numpy.alpha_dropout")
+def alpha_dropout(config: DropoutConfig) -> AlphaDropout:
+    """Alpha dropout with a generator of its own."""
+    from regcheck.numpy_layers.alpha_dropout import AlphaDropout  # noqa: PLC0415
+
+    return AlphaDropout(config.rate)
+
+
+@implements("channel_alpha_dropout", framework="numpy", name="numpy.channel_alpha_dropout")
+def channel_alpha_dropout(config: DropoutConfig) -> ChannelAlphaDropout:
+    """Alpha dropout of whole channels."""
+    from regcheck.numpy_layers.alpha_dropout import ChannelAlphaDropout  # noqa: PLC0415
+
+    return ChannelAlphaDropout(config.rate, config.ndim)
+
+
+@implements("gaussian_dropout", framework="numpy", name="numpy.gaussian_dropout")
+def gaussian_dropout(config: DropoutConfig) -> GaussianDropout:
+    """Gaussian dropout with a generator of its own."""
+    from regcheck.numpy_layers.gaussian_dropout import GaussianDropout  # noqa: PLC0415
+
+    return GaussianDropout(config.rate)
 
 
 @implements("l1", framework="numpy", name="numpy.l1")

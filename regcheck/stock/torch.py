@@ -47,6 +47,8 @@ STOCK_CLASSES = {
     "torch.nn:Dropout1d": "channel_dropout_1d",
     "torch.nn:Dropout2d": "channel_dropout_2d",
     "torch.nn:Dropout3d": "channel_dropout_3d",
+    "torch.nn:AlphaDropout": "alpha_dropout",
+    "torch.nn:FeatureAlphaDropout": "channel_alpha_dropout",
     "torch.optim:SGD": "sgd_decay",
     "torch.optim:Adam": "adam",
     "torch.optim:AdamW": "adamw",
@@ -175,6 +177,44 @@ def _channel_dropout(name: str, ndim: int, config: DropoutConfig) -> Module:
         raise Unsupported(msg)
     layer: type[nn.Dropout1d] = getattr(torch.nn, name)
     return layer(config.rate)
+
+
+# The same file: `input.mul(noise).add_(b)`, so that ∞·0 is NaN; the mask of alpha_dropout lies in memory as x does.
+@implements("alpha_dropout", name="torch.AlphaDropout", framework="torch")
+def alpha_dropout(config: DropoutConfig) -> Module:
+    """nn.AlphaDropout."""
+    import torch  # noqa: PLC0415
+
+    return torch.nn.AlphaDropout(config.rate)
+
+
+@implements("alpha_dropout", name="torch.functional.alpha_dropout", framework="torch")
+def functional_alpha_dropout(config: DropoutConfig) -> Callable[[Tensor, bool], Tensor]:
+    """nn.functional.alpha_dropout."""
+    import torch  # noqa: PLC0415
+
+    return lambda x, training: torch.nn.functional.alpha_dropout(x, config.rate, training)
+
+
+@implements("channel_alpha_dropout", name="torch.FeatureAlphaDropout", framework="torch", declares=_CHANNEL_DROPOUT)
+def channel_alpha_dropout(config: DropoutConfig) -> Module:
+    """nn.FeatureAlphaDropout, of (N, C, *spatial)."""
+    import torch  # noqa: PLC0415
+
+    return torch.nn.FeatureAlphaDropout(config.rate)
+
+
+@implements(
+    "channel_alpha_dropout",
+    name="torch.functional.feature_alpha_dropout",
+    framework="torch",
+    declares=_CHANNEL_DROPOUT,
+)
+def functional_channel_alpha_dropout(config: DropoutConfig) -> Callable[[Tensor, bool], Tensor]:
+    """nn.functional.feature_alpha_dropout."""
+    import torch  # noqa: PLC0415
+
+    return lambda x, training: torch.nn.functional.feature_alpha_dropout(x, config.rate, training)
 
 
 @implements("batch_norm", name="torch.BatchNorm1d", framework="torch", declares=_BATCH_NORM)
