@@ -70,7 +70,7 @@ class Dropouts:
         return [self.mask(layer, ones, case) for _ in range(count)]
 
     def shown(self, case: Case) -> list[tuple[Array, tuple[str, ...]]]:
-        """The case's x, showing its mask everywhere, and, as its units may be few, 4096 others; with the names of their axes.
+        """The case's x, showing its mask everywhere, and, as its units may be few, 4096 others; with names of axes.
 
         Two masks of few units agree by chance. Entries are many enough.
         """
