@@ -39,7 +39,7 @@ class Unit(NamedTuple):
     def many(self, rows: int, columns: int, config: DropoutConfig) -> tuple[int, ...]:
         """The shape of an input of rows × columns units, each of few entries."""
         if self.axes == 1:
-            return (rows * columns, 2)
+            return (rows * columns, 2, 2)
         return (rows, columns, *(2,) * (config.ndim if self.axes else 0))
 
 
@@ -79,30 +79,36 @@ EXPONENTS = {"float16": 4, "float32": 60, "float64": 300}  # of the largest scal
 SEEDS = st.integers(0, 2**31 - 1)
 
 
-def batches(plan: Plan) -> st.SearchStrategy[Case]:
-    """A rate in (0, 1), x with exact zeros and a random cotangent, in shapes of the family."""
+def batches(plan: Plan) -> list[st.SearchStrategy[Case]]:
+    """A rate in (0, 1), x with exact zeros and a random cotangent, in shapes of the family.
+
+    Where channels or samples drop, every number of axes is a stratum: what drops as a whole may depend on it.
+    """
     return _batches(plan, st.sampled_from(RATES))
 
 
 def batches_at(rate: float) -> Any:
     """The strategy of `batches` at one rate, 0 or 1."""
 
-    def cases(plan: Plan) -> st.SearchStrategy[Case]:
+    def cases(plan: Plan) -> list[st.SearchStrategy[Case]]:
         matrices = [st.tuples(st.sampled_from(SIZES), st.sampled_from(LENGTHS))]
         return _batches(plan, st.just(rate), matrices if UNITS[plan.family] is ENTRY else None)
 
     return cases
 
 
-def grids(plan: Plan) -> st.SearchStrategy[Case]:
+def grids(plan: Plan) -> list[st.SearchStrategy[Case]]:
     """As `batches`, with two axes of units."""
-    return batches(plan).filter(lambda case: len(UNITS[plan.family].shape(case["x"].shape)) == 2)
+    unit = UNITS[plan.family]
+    return [each.filter(lambda case: len(unit.shape(case["x"].shape)) == 2) for each in batches(plan)]
 
 
 def _batches(
     plan: Plan, rate: st.SearchStrategy[float], shapes: list[st.SearchStrategy[Any]] | None = None
-) -> st.SearchStrategy[Case]:
-    return st.builds(_batch, st.just(plan), rate, st.one_of(shapes or _shapes(plan)), SEEDS)
+) -> list[st.SearchStrategy[Case]]:
+    shapes = shapes or _shapes(plan)
+    strata = [st.one_of(shapes)] if UNITS[plan.family] is ENTRY else shapes
+    return [st.builds(_batch, st.just(plan), rate, each, SEEDS) for each in strata]
 
 
 def _shapes(plan: Plan) -> list[st.SearchStrategy[Any]]:
@@ -113,7 +119,7 @@ def _shapes(plan: Plan) -> list[st.SearchStrategy[Any]]:
         spatial = [st.tuples(*[st.sampled_from(SPATIAL)] * ndim) for ndim in ndims(plan)]
         return [st.builds(lambda n, c, rest: (n, c, *rest), size, st.sampled_from(CHANNELS), each) for each in spatial]
     if unit is SAMPLE:
-        return [st.builds(lambda n, rest: (n, *rest), length, st.sampled_from(TRAILING))]
+        return [st.builds(lambda n, rest: (n, *rest), length, st.just(each)) for each in TRAILING]
     rows = st.tuples(size, st.sampled_from((3, 1, 4)), st.sampled_from((5, 8, 17)))
     return [st.tuples(size, length), st.tuples(length), rows]
 
@@ -123,9 +129,9 @@ def ndims(plan: Plan) -> tuple[int, ...]:
     return tuple(n for n in NDIMS if n in (plan.axes or NDIMS)) if UNITS[plan.family] is CHANNEL else (0,)
 
 
-def nonfinite(plan: Plan) -> st.SearchStrategy[Case]:
+def nonfinite(plan: Plan) -> list[st.SearchStrategy[Case]]:
     """As `batches`, with infinities of both signs and NaN in a quarter of the entries."""
-    return batches(plan).map(_with_nonfinite)
+    return [each.map(_with_nonfinite) for each in batches(plan)]
 
 
 def rates(plan: Plan) -> st.SearchStrategy[Case]:
