@@ -98,6 +98,7 @@ def samples_differ(family: Dropouts, layers: Layers, case: Case) -> list[Evidenc
     statements=["5.1"],
     formula="0 < how often {unit} i is dropped in 128 calls < 128, for all i",
     examples=4,
+    sentinels=["nan"],
 )
 def every_unit_drops(family: Dropouts, layers: Layers, case: Case) -> Evidence:
     """Every {unit} is dropped in some calls and kept in others, the first and the last too."""

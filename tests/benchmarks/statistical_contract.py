@@ -21,7 +21,7 @@ from unittest import mock
 import numpy as np
 from regcheck_properties import dropout_masks as laws
 
-from regcheck import statistical
+from regcheck import moments, statistical
 from regcheck.cases.dropout import ARRANGEMENTS, ENTRY, STATISTICAL_RATES
 
 REPLAYS = 10**6  # of each rule that is fast; what is slow gets a stated part of them
@@ -150,6 +150,40 @@ def each_rate(replays, row, **options):
     return [*rows, Row("all", total, sum(r.events for r in rows), rows[0].bound, draws)]
 
 
+# --- means
+
+
+def squared(z):
+    """What the laws of variance ask the mean of."""
+    return (z**2 - 1) / math.sqrt(2)
+
+
+MEANS = {"z": (moments.normal, np.asarray), "(z² − 1)/√2": (moments.square, squared)}
+
+
+def means(rng, replays, *, off=0.0, effect=0.1, alpha=statistical.ALPHA):
+    """Alarms, or with `off` misses, of `sequential_mean` on normal z, tilted so that the mean is off by ±`off`."""
+    rows = []
+    for name, (law, statistic) in MEANS.items():
+        events = draws = 0
+        for i in range(replays):
+            shift = off * (-1) ** i
+            tilt = (1.0, shift) if law is moments.normal else (math.sqrt(1 + math.sqrt(2) * shift), 0.0)
+            found = moments.sequential_mean(_tilted(rng, statistic, *tilt), law, effect, alpha=alpha)
+            events, draws = events + ((found.error > 1) != bool(off)), draws + found.draws
+        bound = statistical.BETA if off else alpha
+        rows.append(Row(f"mean of {name}, effect {effect}", replays, events, bound, draws / replays))
+    return rows
+
+
+def _tilted(rng, statistic, scale, mean, chunk=256):
+    def draw():
+        total = float(np.sum(statistic(rng.standard_normal(chunk) * scale + mean)))
+        return total, total, chunk
+
+    return draw
+
+
 # --- dependence
 
 
@@ -269,6 +303,11 @@ def sections(rng, n):
     text = "The second, independent test that a failure must pass looks closer; the rates are off by the stated effect."
     rows = each_rate(n // 20, off, rng=rng, effect=laws.CLOSER)
     yield "Misses of the confirming test", text, rows
+    text = "`sequential_mean`, by which Gaussian and alpha dropout's moments are judged, with ten times their effect."
+    rows = [row for alpha in LARGER for row in means(rng, n // 1000, alpha=alpha)]
+    yield "Alarms on right means", text, rows
+    text = "The same with means off by that effect, half above and half below."
+    yield "Misses of a mean off by the effect", text, means(rng, n // 1000, off=0.1)
     text = f"`dependence` on {PAIRS} independent pairs."
     yield "P-values of independent pairs", text, below(logs_of_pairs(rng, n))
     text = "`strongest` over all lags, axes and calls of independent masks in each volume; corrected for their number."

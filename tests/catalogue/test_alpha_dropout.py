@@ -38,18 +38,18 @@ class Bare:
 
 @pytest.mark.parametrize("name", LAWS)
 def test_a_right_layer_passes(verdict, name):
-    cell = verdict(LAWS[name], channels if name.startswith("channel") else layer, examples=40)
+    cell = verdict(LAWS[name], channels if name.startswith("channel") else layer, examples=20)
     assert (cell.verdict, cell.reason) == ("passed", "")
 
 
 def test_a_layer_without_seed_and_gradient_is_judged_on_the_rest(verdict):
-    verdicts = {name: verdict(law, Bare, examples=20).verdict for name, law in ENTRIES.items()}
+    verdicts = {name: verdict(law, Bare, examples=9).verdict for name, law in ENTRIES.items()}
     missing = {f"alpha_dropout.{name}" for name in NEEDS.split()}
     assert verdicts == {name: "not-applicable" if name in missing else "passed" for name in ENTRIES}
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-@pytest.mark.parametrize("shape", [(), (3,), (2, 5)])
+@pytest.mark.parametrize("shape", [(), (2, 5)])
 def test_no_law_raises_on_a_result_of_another_shape(verdict, name, shape):
     class Wrong(AlphaDropout):
         def __init__(self, config):
@@ -60,7 +60,7 @@ def test_no_law_raises_on_a_result_of_another_shape(verdict, name, shape):
 
         _gradient = _apply
 
-    cell = verdict(ENTRIES[name], Wrong, examples=20)
+    cell = verdict(ENTRIES[name], Wrong, examples=9)
     assert cell.verdict in {"failed", "passed"} or "spoiled results" in cell.reason
 
 

@@ -33,18 +33,18 @@ class Bare:
 
 @pytest.mark.parametrize("name", LAWS)
 def test_a_right_layer_passes(verdict, name):
-    cell = verdict(LAWS[name], layer, examples=40)
+    cell = verdict(LAWS[name], layer, examples=20)
     assert (cell.verdict, cell.reason) == ("passed", "")
 
 
 def test_a_layer_without_seed_and_gradient_is_judged_on_the_rest(verdict):
-    verdicts = {name: verdict(law, Bare, examples=20).verdict for name, law in LAWS.items()}
+    verdicts = {name: verdict(law, Bare, examples=9).verdict for name, law in LAWS.items()}
     missing = {*NEEDS_SEED.split(), "backward-noise"}
     assert verdicts == {name: "not-applicable" if name in missing else "passed" for name in LAWS}
 
 
 @pytest.mark.parametrize("name", LAWS)
-@pytest.mark.parametrize("shape", [(), (3,), (2, 5)])
+@pytest.mark.parametrize("shape", [(), (2, 5)])
 def test_no_law_raises_on_a_result_of_another_shape(verdict, name, shape):
     class Wrong(GaussianDropout):
         def __init__(self, config):
@@ -53,7 +53,7 @@ def test_no_law_raises_on_a_result_of_another_shape(verdict, name, shape):
         def _apply(self, x, noise):
             return np.ones(shape, x.dtype)
 
-    cell = verdict(LAWS[name], Wrong, examples=20)
+    cell = verdict(LAWS[name], Wrong, examples=9)
     assert cell.verdict in {"failed", "passed"} or "spoiled results" in cell.reason
 
 

@@ -33,6 +33,8 @@ def test_rules_as_they_are_break_no_promise(contract):
         contract.often(rng(), 500, 1e-2),
         contract.off(rng(), 500, 0.3),
         *contract.below(contract.logs_of_pairs(rng(), 500)),
+        *contract.means(rng(), 100, alpha=1e-2),
+        *contract.means(rng(), 100, off=0.1),
     ]
     assert not [row for row in rows if contract.verdict(row) == "broken"]
 
@@ -78,3 +80,7 @@ def test_echoes_have_the_correlation_that_they_are_given(contract):
     assert flat.size == 200_003
     assert np.corrcoef(flat[17:], flat[:-17])[0, 1] == pytest.approx(0.2, abs=0.02)  # nine standard deviations
     assert np.mean(flat) == pytest.approx(0.7, abs=0.015)
+
+
+def test_a_test_of_means_that_finds_twice_the_effect_alone_is_seen(contract):
+    assert "broken" in map(contract.verdict, contract.means(rng(), 200, off=0.05))
