@@ -183,7 +183,9 @@ def _restored(layers: Layers, case: Case, eps: float) -> Evidence:
     scale, shift = gain.reshape(-1).astype(case.dtype), norm.mean.reshape(-1).astype(case.dtype)
     turned = case.with_arrays(scale=scale, shift=shift)
     want = batch_norm(layers, turned)
-    expected = norm.x + (gain * norm.s - 1) * (norm.x - norm.mean)
+    kept, centred = gain * norm.s, norm.x - norm.mean
+    # x + (k − 1)(x − μ), or μ + k(x − μ) where k is small: the first would be rounded like x, which y may be far below.
+    expected = np.where(kept > 1 / 2, norm.x + (kept - 1) * centred, norm.mean + kept * centred)
     rounded = want.ar.u_out * (np.abs(gain * norm.z) + np.abs(norm.mean)) + 2 * want.ar.eta_out * (1 + np.abs(norm.z))
     y = run(layer_of(layers, turned), case["x"], training=True)
     return within(y, expected, want.bound + rounded, dims=want.dims, what="y", judged=want.judged)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from regcheck_properties import batch_norm
 
-from regcheck import Property
+from regcheck import Case, Property
+from regcheck.evaluate import evaluate
+from regcheck.families import BatchNormConfig
 
 LAWS = {v.id.partition(".")[2]: v for v in vars(batch_norm).values() if isinstance(v, Property)}
 
@@ -450,3 +452,17 @@ def test_laws_of_a_layer_without_the_parameters_that_its_config_asks_for_prove_n
     cell = verdict(LAWS[name], WithoutParameters)
     assert cell.verdict == "inconclusive"
     assert "'scale'" in cell.reason
+
+
+@pytest.mark.parametrize("name", ["self-off-sigma", "self-off-exact"])
+@pytest.mark.parametrize("eps", [1.0, 1e-5])
+def test_no_digits_are_lost_in_what_a_layer_that_switches_itself_off_should_give(name, eps, session):
+    # Tiny values around a mean that is far smaller still: β is all of y where ε is far above σ².
+    drawn = np.random.default_rng().standard_normal((32, 64))
+    x = (drawn - drawn.mean(axis=0)) * 1e-130 + 1e-136
+    arrays = {"x": x, "scale": np.ones(64), "shift": np.zeros(64)}
+    dims = {"x": ("N", "C"), "scale": ("C",), "shift": ("C",)}
+    case = Case(BatchNormConfig(64, eps=eps), "float64", arrays, dims, ("C",), {"seed": 0})
+    outcome = evaluate(LAWS[name], case, session(Right, "batch_norm", {}))
+    assert outcome.cases
+    assert outcome.violation is None

@@ -65,11 +65,3 @@ class GaussianByNormal(Training):
 
     def _changed(self, x: torch.Tensor) -> torch.Tensor:
         return x * torch.normal(1.0, self.deviation, tuple(x.shape), dtype=torch.float32).to(x.dtype)
-
-
-@regcheck.implements("gaussian_dropout")
-class GaussianInMemoryOrder(Training):
-    """empty_like(x).normal_(), in the order of x's memory, in float32."""
-
-    def _changed(self, x: torch.Tensor) -> torch.Tensor:
-        return x * torch.empty_like(x, dtype=torch.float32).normal_(1.0, self.deviation).to(x.dtype)
