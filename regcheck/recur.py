@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from regcheck.host import Session
     from regcheck.property import Property
 
-SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40}
+SHRINK_CALLS = {"value": 600, "raised": 300, "wrong-return": 300, "died": 80, "lost": 80, "hung": 40, "load": 0}
 HANG_SHRINK_SECONDS = 0.5
 
 

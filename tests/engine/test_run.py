@@ -256,3 +256,25 @@ def test_an_interrupted_run_keeps_what_it_judged(tmp_path: Path, ended_by: signa
     assert stored["complete"] is False
     assert stored["conformant"] is False
     assert stored["cells"]
+
+
+ONCE = """
+import pathlib, regcheck
+
+seen = pathlib.Path(__file__).with_suffix(".seen")
+if seen.exists():
+    raise OSError("licence in use")
+seen.touch()
+
+@regcheck.implements("l1")
+def once(config):
+    raise AssertionError
+"""
+
+
+def test_a_file_that_can_be_imported_once_alone_fails_with_that_reason(tmp_path: Path) -> None:
+    (tmp_path / "once.py").write_text(ONCE)
+    report = run(str(tmp_path / "once.py"), properties=("l1.value*",))
+    assert not [problem for problem in report.problems if "internal" in problem]
+    assert [cell.verdict for cell in report.cells] == ["failed"]
+    assert "licence in use" in report.cells[0].reason
