@@ -304,6 +304,10 @@ class HostedLayer:
         """Vector-Jacobian product of the last forward."""
         return dict(self._call("backward", cotangent))
 
+    def second(self, x: Array, cotangent: Array, direction: Array, training: bool, mode: str) -> Array:  # noqa: FBT001
+        """The second derivative's product with a direction, in one mode."""
+        return self._array("second", x, cotangent, direction, bool(training), mode)
+
     def seed(self, value: int) -> None:
         """Restart the layer's random stream."""
         self._queue("seed", int(value))

@@ -25,6 +25,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 ARGUMENTS = {
     "forward": ("x",),
     "backward": ("cotangent",),
+    "second": ("x", "cotangent", "direction"),
     "value": ("w",),
     "gradient": ("w",),
     "prox": ("w",),
@@ -142,7 +143,7 @@ class Host:
 
 
 def _overridden(layer: Layer) -> list[str]:
-    names = ("forward", "backward", "seed", "value", "gradient", "prox", "minimise", "step", "log_density")
+    names = (*ARGUMENTS, "seed")
     return [name for name in names if getattr(type(layer), name) is not getattr(Layer, name)]
 
 

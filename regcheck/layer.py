@@ -15,6 +15,7 @@ from regcheck.implementation import Unsupported
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Arrays = dict[str, Array]
+MODES = ("reverse-over-reverse", "forward-over-reverse", "reverse-over-forward")  # of differentiating twice
 
 
 class Missing(Unsupported):
@@ -58,6 +59,13 @@ class Layer:
     def backward(self, cotangent: Array) -> Arrays:
         """{"x": dx, "scale": dγ, "shift": dβ} of the LAST forward, on the same randomness."""
         raise Missing(_no("backward"))
+
+    def second(self, x: Array, cotangent: Array, direction: Array, training: bool, mode: str) -> Array:  # noqa: FBT001
+        """H·direction of x's shape, H = ∂²⟨y(x), cotangent⟩/∂x², in one of MODES; y(x) of a penalty has shape ().
+
+        It runs a forward of its own, and changes the state as that does. Raises Missing for a mode that is not offered.
+        """
+        raise Missing(_no("second"))
 
     def seed(self, value: int) -> None:
         """Restart the layer's random stream."""

@@ -71,6 +71,11 @@ class Grouped:
         own = {k: v.reshape(self.grouped) if v.shape == (self.channels,) else v for k, v in found.items() if k != "x"}
         return own | {"x": self._grouped(found["x"])} if "x" in found else own
 
+    def second(self, x: Array, cotangent: Array, direction: Array, training: bool, mode: str) -> Array:  # noqa: FBT001
+        """The second derivative's product with a direction, of x's shape."""
+        flat = (self._flat(a) for a in (x, cotangent, direction))
+        return self._grouped(self.layer.second(*flat, training, mode))
+
     def assign_parameters(self, values: dict[str, Array]) -> None:
         """γ and β of shape (G, K)."""
         self.layer.assign_parameters({name: value.reshape(-1) for name, value in values.items()})

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from regcheck.implementation import Implementation
 
 DEFAULTS: dict[str, str] = {}
-METHODS = ("forward", "backward", "seed", "value", "gradient", "prox", "minimise", "step", "log_density")
+METHODS = ("forward", "backward", "second", "seed", "value", "gradient", "prox", "minimise", "step", "log_density")
 _TELLING = ("forward", "value", "minimise", "step", "log_density")
 
 
@@ -129,6 +129,11 @@ class _Plain(Layer):
             raise WrongReturn(_wrong("backward", 'a dict {"x": dx, ...}', found))
         gradients = {self._name(k): _array(f"backward()[{k!r}]", v, scalar=True) for k, v in found.items()}
         return {**gradients, "x": _moved_back(gradients["x"], last=self.last)}
+
+    def _second(self, x: Array, cotangent: Array, direction: Array, training: bool, mode: str) -> Array:  # noqa: FBT001
+        moved = (_moved(a, last=self.last) for a in (x, cotangent, direction))
+        found = self.native.second(*moved, training, mode)
+        return _moved_back(_array("second", found, scalar=x.ndim == 0), last=self.last)
 
     def _seed(self, value: int) -> None:
         self.native.seed(value)

@@ -17,7 +17,7 @@ import tensorflow as tf
 from regcheck.adapters import _names
 from regcheck.adapters._calls import Seeds, paired, refused, wrong
 from regcheck.families import FAMILIES
-from regcheck.layer import Array, Arrays, Layer, WrongReturn
+from regcheck.layer import MODES, Array, Arrays, Layer, Missing, WrongReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,6 +74,50 @@ def _variables(module: tf.Module, prefix: str = "") -> Iterator[tuple[str, Any]]
             yield from _variables(value, f"{prefix}{name}.")
 
 
+_ZERO = tf.UnconnectedGradients.ZERO  # an output that does not depend on a source has a zero gradient
+
+
+def twice(run: Callable[[Any], Any], x: Any, g: Any, v: Any, mode: str) -> Any:
+    """H·v, H = ∂²⟨run(x), g⟩/∂x², for tensors. Raises Missing for a mode that TensorFlow refuses."""
+    try:
+        return _MODES[mode](run, tf.convert_to_tensor(x), g, tf.convert_to_tensor(v))
+    except (LookupError, NotImplementedError) as error:
+        # An operation that has no derivative, or whose derivative has none; what else is raised is the layer's own.
+        if "gradient" not in str(error).lower():
+            raise
+        msg = f"TensorFlow refuses {mode}: {str(error).splitlines()[0]}"
+        raise Missing(msg) from error
+
+
+def _gradient(run: Callable[[Any], Any], x: Any, g: Any) -> Any:
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = run(x)
+    return tape.gradient(y, x, output_gradients=tf.cast(g, y.dtype), unconnected_gradients=_ZERO)
+
+
+def _reverse_over_reverse(run: Callable[[Any], Any], x: Any, g: Any, v: Any) -> Any:
+    return _gradient(lambda entry: _gradient(run, entry, g), x, v)
+
+
+def _forward_over_reverse(run: Callable[[Any], Any], x: Any, g: Any, v: Any) -> Any:
+    with tf.autodiff.ForwardAccumulator(x, v) as accumulator:
+        dx = _gradient(run, x, g)
+    return accumulator.jvp(dx, _ZERO)
+
+
+def _reverse_over_forward(run: Callable[[Any], Any], x: Any, g: Any, v: Any) -> Any:
+    def moved(entry: Any) -> Any:
+        with tf.autodiff.ForwardAccumulator(entry, v) as accumulator:
+            y = run(entry)
+        return accumulator.jvp(y, _ZERO)
+
+    return _gradient(moved, x, g)
+
+
+_MODES = dict(zip(MODES, (_reverse_over_reverse, _forward_over_reverse, _reverse_over_forward), strict=True))
+
+
 class Differentiated(Layer):
     """Forward under a tape, backward through it."""
 
@@ -98,11 +142,21 @@ class Differentiated(Layer):
             raise RuntimeError(msg)
         tape, entry, y, leaves = self._run
         g = tf.cast(tf.convert_to_tensor(self._native(cotangent)), y.dtype)
-        zero = tf.UnconnectedGradients.ZERO  # an output that does not depend on a source has a zero gradient
-        found = tape.gradient(y, [entry, *leaves.values()], output_gradients=g, unconnected_gradients=zero)
+        found = tape.gradient(y, [entry, *leaves.values()], output_gradients=g, unconnected_gradients=_ZERO)
         arrays = [as_array("backward", tf.convert_to_tensor(f)) for f in found]
         gradients = dict(zip(leaves, arrays[1:], strict=True))
         return {"x": self._canonical(arrays[0]), **{k: self._shaped(v) for k, v in gradients.items()}}
+
+    def second(self, x: Array, cotangent: Array, direction: Array, training: bool, mode: str) -> Array:  # noqa: FBT001
+        """The second derivative's product with a direction, by tapes and a forward accumulator."""
+
+        def run(entry: Any) -> Any:
+            y = self._call(entry, training)
+            as_array("forward", y)
+            return y
+
+        arrays = (self._native(a) for a in (x, cotangent, direction))
+        return self._canonical(as_array("second", twice(run, *arrays, mode)))
 
     def seed(self, value: int) -> None:
         """Seed TensorFlow's process-wide generator."""
@@ -209,6 +263,16 @@ class Penalty(Layer):
         self._scalar(value)
         found = tape.gradient(value, entry, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return as_array("gradient", tf.convert_to_tensor(found))
+
+    def second(self, x: Array, cotangent: Array, direction: Array, training: bool, mode: str) -> Array:  # noqa: ARG002, FBT001
+        """The second derivative's product with a direction."""
+
+        def run(w: Any) -> Any:
+            value = self.function(w)
+            self._scalar(value)
+            return value
+
+        return as_array("second", twice(run, x, cotangent, direction, mode))
 
     @staticmethod
     def _scalar(value: Any) -> Array:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.autograd import forward_ad
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.distributions import Distribution
 
 from regcheck.adapters import _names
 from regcheck.adapters._calls import Seeds, paired, refused, wrong
 from regcheck.families import FAMILIES
-from regcheck.layer import Array, Arrays, Layer, WrongReturn
+from regcheck.layer import MODES, Array, Arrays, Layer, Missing, WrongReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,6 +115,54 @@ def _differentiated(y: torch.Tensor, inputs: list[Any], cotangent: torch.Tensor 
     return list(torch.autograd.grad(y, inputs, cotangent, retain_graph=True, allow_unused=True))
 
 
+# How PyTorch refuses to differentiate an operation twice, or forwards. What else is raised is the layer's own error.
+_REFUSALS = (
+    "Trying to use forward AD with",  # torch/csrc/autograd/VariableTypeUtils.h
+    "jvp",  # a custom Function without one: "You must implement the jvp function for custom autograd.Function …"
+    "is not implemented",  # "derivative for aten::… is not implemented"
+    "marked with @once_differentiable",
+)
+
+
+def _twice(run: Callable[[torch.Tensor], torch.Tensor], x: Array, g: Array, v: Array, mode: str) -> Array:
+    """H·v of x's shape, H = ∂²⟨run(x), g⟩/∂x². Raises Missing for a mode that PyTorch refuses."""
+    try:
+        found = _MODES[mode](run, _tensor(x).clone().requires_grad_(), _tensor(g), _tensor(v))
+    except (RuntimeError, NotImplementedError) as error:
+        if not any(words in str(error) for words in _REFUSALS):
+            raise
+        msg = f"PyTorch refuses {mode}: {str(error).splitlines()[0]}"
+        raise Missing(msg) from error
+    return np.zeros(x.shape, x.dtype) if found is None else _array("second", found)
+
+
+def _product(y: torch.Tensor | None, x: torch.Tensor, cotangent: torch.Tensor) -> torch.Tensor | None:
+    """The gradient of ⟨y, cotangent⟩, itself differentiable; None where y does not depend on x."""
+    if y is None or not y.requires_grad:
+        return None
+    found: torch.Tensor | None
+    (found,) = torch.autograd.grad(y, x, cotangent.to(y.dtype), create_graph=True, allow_unused=True)
+    return found
+
+
+def _reverse_over_reverse(run: Any, x: torch.Tensor, g: torch.Tensor, v: torch.Tensor) -> torch.Tensor | None:
+    return _product(_product(run(x.clone()), x, g), x, v)  # the clone: no layer may write to a leaf
+
+
+def _forward_over_reverse(run: Any, x: torch.Tensor, g: torch.Tensor, v: torch.Tensor) -> torch.Tensor | None:
+    with forward_ad.dual_level():
+        dx = _product(run(forward_ad.make_dual(x, v).clone()), x, g)
+        return None if dx is None else forward_ad.unpack_dual(dx).tangent
+
+
+def _reverse_over_forward(run: Any, x: torch.Tensor, g: torch.Tensor, v: torch.Tensor) -> torch.Tensor | None:
+    with forward_ad.dual_level():
+        return _product(forward_ad.unpack_dual(run(forward_ad.make_dual(x, v).clone())).tangent, x, g)
+
+
+_MODES = dict(zip(MODES, (_reverse_over_reverse, _forward_over_reverse, _reverse_over_forward), strict=True))
+
+
 def _moved(x: torch.Tensor, last: bool) -> torch.Tensor:  # noqa: FBT001
     """(N, C, *spatial) as a view (N, *spatial, C) if `last`."""
     return x.movedim(1, -1) if last and x.ndim > 2 else x
@@ -144,6 +193,15 @@ class _Differentiated(Layer):
         dx = np.zeros(x.shape, x.dtype) if found[0] is None else _array("backward", found[0])
         gradients = zip(leaves.items(), found[1:], strict=True)
         return {"x": dx, **{name: self._gradient_of(name, leaf, g) for (name, leaf), g in gradients}}
+
+    def second(self, x: Array, cotangent: Array, direction: Array, training: bool, mode: str) -> Array:  # noqa: FBT001
+        def run(entry: torch.Tensor) -> torch.Tensor:
+            y = self._call(_moved(entry, self.last), training)
+            if not isinstance(y, torch.Tensor):
+                raise WrongReturn(wrong("forward", "a tensor", y))
+            return y.movedim(-1, 1) if self.last and y.ndim > 2 else y
+
+        return _twice(run, x, cotangent, direction, mode)
 
     def seed(self, value: int) -> None:
         torch.default_generator.manual_seed(value)  # the CPU's; torch.manual_seed asks after every accelerator
@@ -247,6 +305,9 @@ class _Penalty(Layer):
         entry, edge = _enter(w)
         (found,) = _differentiated(self._scalar(entry), [edge])
         return np.zeros(w.shape, w.dtype) if found is None else _array("gradient", found)
+
+    def second(self, x: Array, cotangent: Array, direction: Array, training: bool, mode: str) -> Array:  # noqa: ARG002, FBT001
+        return _twice(self._scalar, x, cotangent, direction, mode)
 
     def _scalar(self, w: torch.Tensor) -> torch.Tensor:
         value = self.function(w)

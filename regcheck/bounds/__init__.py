@@ -31,6 +31,7 @@ from regcheck.bounds.penalties import penalty_argument, penalty_gradient, penalt
 from regcheck.bounds.priors import log_density
 from regcheck.bounds.roundoff import Arithmetic, arithmetic, declared_arithmetic
 from regcheck.bounds.running import running_mean, running_variance
+from regcheck.bounds.second_derivatives import penalty_second, second_derivative
 from regcheck.bounds.weight_decay import decay_step
 
 __all__ = [
@@ -58,11 +59,13 @@ __all__ = [
     "penalty_argument",
     "penalty_gradient",
     "penalty_prox",
+    "penalty_second",
     "penalty_value",
     "recorded_gradient",
     "running_mean",
     "running_variance",
     "scale_gradient",
+    "second_derivative",
     "shift_gradient",
     "standard",
     "standard_exact",

@@ -33,6 +33,11 @@ def hostile(dtype: str, n: int, largest: float) -> Range:
     return replace(reach, ratio=min(reach.ratio, max(4.0, claimed)), largest=largest)
 
 
+def far(dtype: str, n: int, largest: float) -> Range:
+    """As `hostile` in mean/std, as `MODERATE` in magnitude: no power of a standard deviation under- or overflows."""
+    return replace(hostile(dtype, n, largest), least=MODERATE.least, most=MODERATE.most)
+
+
 _HOSTILE = {
     "float16": Range(-4.0, 4.0, 500.0, 0.0),
     "float32": Range(-30.0, 18.0, 1e4, 0.0),

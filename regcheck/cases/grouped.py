@@ -73,7 +73,10 @@ def _groups(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum, ndim: in
     if config.affine:
         arrays |= fill.parameters(rng, x.shape[1 : 1 + len(channels)], plan.dtype)
         dims |= {"scale": channels, "shift": channels}
-    return recipe.only(Case(config, plan.dtype, arrays, dims, axes[:2], values_of(seed, rng, plan.dtype)))
+    values = values_of(seed, rng, plan.dtype)
+    drawn = recipe.directions(rng, x.shape, plan.dtype)
+    dims |= dict.fromkeys(drawn, axes)
+    return recipe.only(Case(config, plan.dtype, arrays | drawn, dims, axes[:2], values))
 
 
 def _group(one_of: Callable[[Sequence[Any]], Any], recipe: Recipe, ndim: int, *, whole: bool) -> tuple[int, ...]:

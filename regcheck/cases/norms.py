@@ -56,11 +56,12 @@ Array = fill.Array
 class Recipe:
     """What kind of data a law needs.
 
-    `data`: "hostile", "moderate" (neither large nor tiny, mean ~ std), "constant", "lost" (a few last bits around
-    a large mean) or "overflow" (squares do). `squares`: the type that must hold the squares of hostile data:
-    "compute", "input", or "any" for half precision over its whole range. `affine`: γ and β in every case.
-    `least`: fewest values a group; 1 only where the layer gives β for it. `needs`: names of the arrays and values
-    that the law looks at beside x, γ and β ("state" for both running statistics), so that a witness shows no others.
+    `data`: "hostile", "moderate" (neither large nor tiny, mean ~ std), "far" (so too, but mean ≫ std), "constant",
+    "lost" (a few last bits around a large mean) or "overflow" (squares do). `squares`: the type that must hold the
+    squares of hostile data: "compute", "input", or "any" for half precision over its whole range. `affine`: γ and β in
+    every case. `least`: fewest values a group; 1 only where the layer gives β for it. `needs`: names of the arrays and
+    values that the law looks at beside x, γ and β ("state" for both running statistics), so that a witness shows no
+    others.
     """
 
     data: str = "hostile"
@@ -75,7 +76,10 @@ class Recipe:
 
     def reach(self, plan: Plan, n: int) -> fill.Range:
         """Where the data of a group of n values may lie."""
-        return fill.MODERATE if self.data == "moderate" else fill.hostile(plan.dtype, n, self._largest(plan, n))
+        if self.data == "moderate":
+            return fill.MODERATE
+        hostile = fill.far if self.data == "far" else fill.hostile
+        return hostile(plan.dtype, n, self._largest(plan, n))
 
     def _largest(self, plan: Plan, n: int) -> float:
         half = plan.dtype == "float16"
@@ -99,6 +103,11 @@ class Recipe:
         dims = {name: case.dims[name] for name in arrays}
         values = {name: value for name, value in case.values.items() if name in kept}
         return replace(case, arrays=arrays, dims=dims, values=values)
+
+    def directions(self, rng: fill.Generator, shape: tuple[int, ...], dtype: str) -> dict[str, Array]:
+        """{"direction": of `shape`} where the law asks for one; drawn last, so that no other law's data changes."""
+        asked = "direction" in (self.needs or ())
+        return {"direction": fill.cotangent(rng, shape, dtype)} if asked else {}
 
     def sizes(self, plan: Plan) -> tuple[int, ...]:
         """Lengths of groups to draw from."""
@@ -180,7 +189,9 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum) -> C
         arrays |= learnt
         dims |= dict.fromkeys(learnt, features)
     values = {**values_of(seed, rng, plan.dtype), "axes": axes}
-    return recipe.only(Case(config, plan.dtype, arrays, dims, ("N",), values))
+    drawn = recipe.directions(rng, x.shape, plan.dtype)
+    dims |= dict.fromkeys(drawn, dims["x"])
+    return recipe.only(Case(config, plan.dtype, arrays | drawn, dims, ("N",), values))
 
 
 @st.composite
@@ -210,7 +221,10 @@ def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum, ndim
     if config.affine:
         per_channel |= fill.parameters(rng, (channels,), plan.dtype)
     dims |= dict.fromkeys(per_channel, ("C",))
-    return recipe.only(Case(config, plan.dtype, arrays | per_channel, dims, ("C",), values_of(seed, rng, plan.dtype)))
+    values = values_of(seed, rng, plan.dtype)
+    drawn = recipe.directions(rng, x.shape, plan.dtype)
+    dims |= dict.fromkeys(drawn, dims["x"])
+    return recipe.only(Case(config, plan.dtype, arrays | per_channel | drawn, dims, ("C",), values))
 
 
 def _to_channels(rows: Array, batch: int, spatial: tuple[int, ...]) -> Array:

@@ -29,6 +29,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 # Of the largest scale 2ᵉ and, with a minus, the smallest: where squares do not overflow, and over the whole range.
 EXPONENTS = {"float16": 4, "float32": 50, "float64": 400}
 FULL_RANGE = {"float16": 8, "float32": 110, "float64": 950}
+MODERATE = 8
 NEAREST = {"float16": 9, "float32": 40, "float64": 300}  # distances from 0, in powers of ½; normal numbers with room
 LOSSES = ("square", "log-cosh", "fourth power")
 
@@ -42,6 +43,11 @@ def rows(plan: Plan) -> st.SearchStrategy[Case]:
 def full_range(plan: Plan) -> st.SearchStrategy[Case]:
     """w (B, W), half of them over all magnitudes whose sum does not overflow, though their squares may."""
     return st.one_of(rows(plan), st.builds(_full_range, st.just(plan), _configs(), st.sampled_from(SIZES), SEEDS))
+
+
+def directed(plan: Plan) -> st.SearchStrategy[Case]:
+    """w and a direction v (B, W), w of moderate size: a norm's second derivative has its third power."""
+    return st.builds(_directed, st.just(plan), _configs(), st.sampled_from(SIZES), SEEDS, st.sampled_from(FACTORS))
 
 
 def pairs(plan: Plan) -> st.SearchStrategy[Case]:
@@ -70,6 +76,14 @@ def _rows(plan: Plan, config: PenaltyConfig, size: int, seed: int, **values: flo
 def _full_range(plan: Plan, config: PenaltyConfig, size: int, seed: int) -> Case:
     w = _fill(seed, size, FULL_RANGE[plan.dtype])
     return _case(plan, config, limited(w, room(w.size, plan, config, 1)), seed)
+
+
+def _directed(plan: Plan, config: PenaltyConfig, size: int, seed: int, factor: float) -> Case:
+    w = _fill(seed, size, MODERATE)
+    v = np.random.Generator(np.random.Philox(seed ^ 0x9E3779B9)).standard_normal(w.shape)
+    both: dict[str, tuple[str, ...]] = {"w": ("B", "W"), "v": ("B", "W")}
+    arrays = {"w": w.astype(plan.dtype), "v": v.astype(plan.dtype)}
+    return Case(config, plan.dtype, arrays, both, ("B",), {"seed": seed, "factor": factor})
 
 
 def _case(plan: Plan, config: PenaltyConfig, w: Array, seed: int, **values: float) -> Case:

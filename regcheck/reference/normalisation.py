@@ -79,6 +79,27 @@ def input_gradient(norm: Normalised, g: Array) -> Array:
     return dx
 
 
+def second_derivative(norm: Normalised, g: Array, v: Array) -> Array:
+    """The derivative of `input_gradient` with respect to x along v, g fixed: H·v, H = ∂²⟨z, g⟩/∂x².
+
+    With ḡ = g − mean g, v̄ = v − mean v (g and v themselves if not centred), m = mean g·z, c = mean v·z, p = mean ḡ·v̄:
+    along v the variance changes by 2c/s, so
+
+        ds = −s²c,  dz = s(v̄ − z·c),  dm = mean g·dz = s(p − m·c)
+
+    and dx = s(ḡ − z·m) by −s²c(ḡ − z·m) − s·m·dz − s·z·dm, which is
+
+        H·v = −s²[c·ḡ + m·v̄ + z(p − 3m·c)]
+
+    Symmetric in g and v: ⟨w, H·v⟩ = ⟨v, H·w⟩ shows it once more.
+    """
+    over = norm.mean_over
+    around_g, around_v = (a - over(a) if norm.centred else a for a in (g, v))
+    m, c, p = over(g * norm.z), over(v * norm.z), over(around_g * around_v)
+    along: Array = -(norm.s**2) * (c * around_g + m * around_v + norm.z * (p - 3 * m * c))
+    return along
+
+
 def elementwise_gradients(norm: Normalised, cotangent: Array, scale: Array | None = None) -> Gradients:
     """dx, and dγ = Σ dy·z, dβ = Σ dy over the batch, γ and β being of the shape of the trailing axes normalised."""
     dy = widen(cotangent)
