@@ -73,8 +73,8 @@ class Grouped:
 
     def second(self, x: Array, cotangent: Array, direction: Array, training: bool, mode: str) -> Array:  # noqa: FBT001
         """The second derivative's product with a direction, of x's shape."""
-        flat = (self._flat(a) for a in (x, cotangent, direction))
-        return self._grouped(self.layer.second(*flat, training, mode))
+        g, v = self._flat(cotangent), self._flat(direction)
+        return self._grouped(self.layer.second(self._flat(x), g, v, training, mode))
 
     def assign_parameters(self, values: dict[str, Array]) -> None:
         """γ and β of shape (G, K)."""

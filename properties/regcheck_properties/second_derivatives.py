@@ -117,7 +117,8 @@ def _in_mode(law: Law, mode: str) -> Callable[[Layers, Case], Evidence]:
     """The law in one mode, with a sentence that says so."""
 
     def judged(layers: Layers, case: Case) -> Evidence:
-        return law(layers, case, mode)
+        evidence: Evidence = law(layers, case, mode)
+        return evidence
 
     sentence = law.__doc__ or ""
     judged.__doc__ = f"{mode.replace('-', ' ').capitalize()}: {sentence[:1].lower()}{sentence[1:]}"

@@ -155,8 +155,8 @@ class Differentiated(Layer):
             as_array("forward", y)
             return y
 
-        arrays = (self._native(a) for a in (x, cotangent, direction))
-        return self._canonical(as_array("second", twice(run, *arrays, mode)))
+        g, v = self._native(cotangent), self._native(direction)
+        return self._canonical(as_array("second", twice(run, self._native(x), g, v, mode)))
 
     def seed(self, value: int) -> None:
         """Seed TensorFlow's process-wide generator."""

@@ -118,8 +118,8 @@ def _differentiated(y: torch.Tensor, inputs: list[Any], cotangent: torch.Tensor 
 # How PyTorch refuses to differentiate an operation twice, or forwards. What else is raised is the layer's own error.
 _REFUSALS = (
     "Trying to use forward AD with",  # torch/csrc/autograd/VariableTypeUtils.h
-    "jvp",  # a custom Function without one: "You must implement the jvp function for custom autograd.Function …"
-    "is not implemented",  # "derivative for aten::… is not implemented"
+    "You must implement the jvp function for custom autograd.Function",
+    "derivative for aten::",  # "… is not implemented"
     "marked with @once_differentiable",
 )
 
@@ -146,7 +146,9 @@ def _product(y: torch.Tensor | None, x: torch.Tensor, cotangent: torch.Tensor) -
 
 
 def _reverse_over_reverse(run: Any, x: torch.Tensor, g: torch.Tensor, v: torch.Tensor) -> torch.Tensor | None:
-    return _product(_product(run(x.clone()), x, g), x, v)  # the clone: no layer may write to a leaf
+    # The clone: no layer may write to a leaf. The cotangent depends on something, as it does where a loss follows: only
+    # then does what is marked with once_differentiable say that it is.
+    return _product(_product(run(x.clone()), x, g.clone().requires_grad_()), x, v)
 
 
 def _forward_over_reverse(run: Any, x: torch.Tensor, g: torch.Tensor, v: torch.Tensor) -> torch.Tensor | None:

@@ -80,7 +80,7 @@ def _full_range(plan: Plan, config: PenaltyConfig, size: int, seed: int) -> Case
 
 def _directed(plan: Plan, config: PenaltyConfig, size: int, seed: int, factor: float) -> Case:
     w = _fill(seed, size, MODERATE)
-    v = np.random.Generator(np.random.Philox(seed ^ 0x9E3779B9)).standard_normal(w.shape)
+    v = np.asarray(np.random.Generator(np.random.Philox(seed ^ 0x9E3779B9)).standard_normal(w.shape))
     both: dict[str, tuple[str, ...]] = {"w": ("B", "W"), "v": ("B", "W")}
     arrays = {"w": w.astype(plan.dtype), "v": v.astype(plan.dtype)}
     return Case(config, plan.dtype, arrays, both, ("B",), {"seed": seed, "factor": factor})
