@@ -133,7 +133,8 @@ def _twice(run: Callable[[torch.Tensor], torch.Tensor], x: Array, g: Array, v: A
             raise
         msg = f"PyTorch refuses {mode}: {str(error).splitlines()[0]}"
         raise Missing(msg) from error
-    return np.zeros(x.shape, x.dtype) if found is None else _array("second", found)
+    # Added to zeros: a derivative that is 0 by rule is a tensor without memory, which NumPy cannot hold.
+    return np.zeros(x.shape, x.dtype) if found is None else _array("second", torch.zeros_like(found) + found)
 
 
 def _product(y: torch.Tensor | None, x: torch.Tensor, cotangent: torch.Tensor) -> torch.Tensor | None:
