@@ -149,7 +149,11 @@ def _product(y: torch.Tensor | None, x: torch.Tensor, cotangent: torch.Tensor) -
 def _reverse_over_reverse(run: Any, x: torch.Tensor, g: torch.Tensor, v: torch.Tensor) -> torch.Tensor | None:
     # The clone: no layer may write to a leaf. The cotangent depends on something, as it does where a loss follows: only
     # then does what is marked with once_differentiable say that it is.
-    return _product(_product(run(x.clone()), x, g.clone().requires_grad_()), x, v)
+    dx = _product(run(x.clone()), x, g.clone().requires_grad_())
+    found = _product(dx, x, v)
+    if found is None and dx is not None and dx.requires_grad:
+        dx.backward(v)  # all of its graph, since no part leads to x: there a refusal is raised
+    return found
 
 
 def _forward_over_reverse(run: Any, x: torch.Tensor, g: torch.Tensor, v: torch.Tensor) -> torch.Tensor | None:

@@ -79,11 +79,22 @@ _LAYER_NORM = {
     ),
     **_FLUSHED,
 }
-_EMPTY = {
+# keras.ops.moments is tf.nn.moments: "squared_difference(y, stop_gradient(mean))" (nn_impl.py), with the note that
+# "stop_gradient does not change the gradient", which is so; the gradient's own derivative it does change.
+_STOPPED = (
+    "the variance is taken about a mean that is a constant to differentiation: the gradient is right, its own is not"
+)
+_MODES = ("reverse-over-reverse", "forward-over-reverse", "reverse-over-forward")
+_MOMENTS = {
+    family: dict.fromkeys([f"{family}.second-derivative-{mode}" for mode in _MODES], _STOPPED)
+    for family in ("batch_norm", "layer_norm", "group_norm", "instance_norm")
+}
+_BATCH_DEVIATIONS = {
+    **_MOMENTS["batch_norm"],
     "common.empty-batch": (
         "an empty batch is accepted in training, and the moving averages become NaN: "
         "reports/findings/keras-batch-norm-empty-batch.md"
-    )
+    ),
 }
 # random.dropout is tf.nn.experimental.stateless_dropout, which draws its uniform numbers in the dtype of x. In half
 # they are multiples of 2^-10, so that the rate becomes the next such multiple (seen: 0.0020 for 0.001).
@@ -104,9 +115,12 @@ _STRENGTH = Deviation(
 )
 _LINEAR = ("value-matches-definition", "linear-in-strength", "gradient-matches-definition")
 _L1 = dict.fromkeys([f"l1.{law}" for law in (*_LINEAR, "gradient-jump", "minimum-at-zero")], _STRENGTH)
-_L2 = dict.fromkeys([f"l2.{law}" for law in (*_LINEAR, "no-gradient-jump", "l2-factor-as-declared")], _STRENGTH)
+_TWICE = tuple(f"second-derivative-{mode}" for mode in _MODES)
+_L2 = dict.fromkeys(
+    [f"l2.{law}" for law in (*_LINEAR, *_TWICE, "no-gradient-jump", "l2-factor-as-declared")], _STRENGTH
+)
 _BOTH = ("gradient-jump", "minimum-at-zero", "l2-factor-as-declared", "without-l1-is-l2", "without-l2-is-l1")
-_L1L2 = dict.fromkeys([f"elastic_net.{law}" for law in (*_LINEAR, *_BOTH)], _STRENGTH)
+_L1L2 = dict.fromkeys([f"elastic_net.{law}" for law in (*_LINEAR, *_TWICE, *_BOTH)], _STRENGTH)
 
 
 @implements("l1", name="keras.L1", framework="keras", declares=_FLUSHED, deviations=_L1)
@@ -216,14 +230,20 @@ def gaussian_dropout(config: DropoutConfig) -> keras.Layer:
     return keras.layers.GaussianDropout(config.rate)
 
 
-@implements("batch_norm", name="keras.BatchNormalization", framework="keras", declares=_BATCH_NORM, deviations=_EMPTY)
+@implements(
+    "batch_norm", name="keras.BatchNormalization", framework="keras", declares=_BATCH_NORM, deviations=_BATCH_DEVIATIONS
+)
 def batch_norm(config: BatchNormConfig) -> keras.Layer:
     """keras.layers.BatchNormalization over the last axis."""
     return _batch_norm(config, axis=-1)
 
 
 @implements(
-    "batch_norm", name="keras.BatchNormalization.axis1", framework="keras", declares=_BATCH_NORM, deviations=_EMPTY
+    "batch_norm",
+    name="keras.BatchNormalization.axis1",
+    framework="keras",
+    declares=_BATCH_NORM,
+    deviations=_BATCH_DEVIATIONS,
 )
 def batch_norm_axis1(config: BatchNormConfig) -> keras.Layer:
     """keras.layers.BatchNormalization over axis 1."""
@@ -242,7 +262,13 @@ def _batch_norm(config: BatchNormConfig, axis: int) -> keras.Layer:
     )
 
 
-@implements("layer_norm", name="keras.LayerNormalization", framework="keras", declares=_LAYER_NORM)
+@implements(
+    "layer_norm",
+    name="keras.LayerNormalization",
+    framework="keras",
+    declares=_LAYER_NORM,
+    deviations=_MOMENTS["layer_norm"],
+)
 def layer_norm(config: LayerNormConfig) -> keras.Layer:
     """keras.layers.LayerNormalization over the trailing axes."""
     import keras  # noqa: PLC0415
@@ -287,13 +313,25 @@ _GROUP_NORM = {
 }
 
 
-@implements("group_norm", name="keras.GroupNormalization", framework="keras", declares=_GROUP_NORM)
+@implements(
+    "group_norm",
+    name="keras.GroupNormalization",
+    framework="keras",
+    declares=_GROUP_NORM,
+    deviations=_MOMENTS["group_norm"],
+)
 def group_norm(config: GroupNormConfig) -> keras.Layer:
     """keras.layers.GroupNormalization over the last axis."""
     return _group_norm(config, config.groups)
 
 
-@implements("instance_norm", name="keras.GroupNormalization.instances", framework="keras", declares=_GROUP_NORM)
+@implements(
+    "instance_norm",
+    name="keras.GroupNormalization.instances",
+    framework="keras",
+    declares=_GROUP_NORM,
+    deviations=_MOMENTS["instance_norm"],
+)
 def instance_norm(config: InstanceNormConfig) -> keras.Layer:
     """keras.layers.GroupNormalization: "identical to Instance Normalization … via `groups=-1`"."""
     return _group_norm(config, -1)

@@ -25,6 +25,14 @@ _FLUSHED = {
     "subnormals": Declared("flushed", "tsl/platform/denormal.h, ScopedFlushDenormal; seen: 1e-40·1 = 0 in float32")
 }
 _EMPTY = {"common.empty-batch": "an empty batch is accepted in training, and the moving averages become NaN"}
+# tf.nn.moments takes the variance about stop_gradient(mean) (nn_impl.py), with the note that it "does not change the
+# gradient", which is so; the gradient's own derivative it does change. The fused operation is right.
+_STOPPED = {
+    f"batch_norm.second-derivative-{mode}": (
+        "the variance is taken about a mean that is a constant when it is differentiated twice"
+    )
+    for mode in ("reverse-over-reverse", "forward-over-reverse", "reverse-over-forward")
+}
 # nn_ops._dropout draws its uniform numbers in the dtype of x. In half they are multiples of 2^-10, so that the rate
 # becomes the next such multiple (seen: 0.0019 for 0.001).
 _HALF_RATE = (
@@ -153,7 +161,7 @@ _MOMENTS = {
     name="tensorflow.batch_normalization",
     framework="tensorflow",
     declares=_MOMENTS,
-    deviations=_EMPTY,
+    deviations={**_EMPTY, **_STOPPED},
     dtypes=("float32", "float64"),
 )
 def batch_normalization(config: BatchNormConfig) -> tf.Module:

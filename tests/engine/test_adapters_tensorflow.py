@@ -12,7 +12,7 @@ tf = pytest.importorskip("tensorflow")
 from regcheck.adapters import tensorflow as adapter  # noqa: E402
 from regcheck.families import BatchNormConfig, DropoutConfig, LayerNormConfig, PenaltyConfig  # noqa: E402
 from regcheck.implementation import Implementation  # noqa: E402
-from regcheck.layer import Layer, WrongReturn  # noqa: E402
+from regcheck.layer import MODES, Layer, Missing, WrongReturn  # noqa: E402
 
 pytestmark = pytest.mark.tensorflow
 
@@ -128,3 +128,26 @@ def test_a_penalty_is_differentiated() -> None:
 def test_other_objects_are_refused_in_one_sentence(native: object, family: str) -> None:
     with pytest.raises(TypeError, match=f"cannot be adapted as {family}. Expected one of"):
         adapt(native, family)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_second_derivatives_of_a_cube(mode: str) -> None:
+    x, g, v = (np.array([row]) for row in ([1.0, -2, 3], [4.0, 5, 6], [0.5, 1, -1]))
+    layer = adapt(lambda x, _: x**3, "dropout", DropoutConfig(0.5))
+    assert layer.second(x, g, v, True, mode) == pytest.approx(6 * x * g * v)  # noqa: FBT003
+    penalty = adapt(tf.nn.l2_loss, "l2", PenaltyConfig(l2=1.0))
+    assert penalty.second(x, np.asarray(2.0), v, True, mode) == pytest.approx(2 * v)  # noqa: FBT003
+
+
+def test_a_mode_that_tensorflow_refuses_is_missing_and_a_layer_s_own_error_is_not() -> None:
+    def refuses(x: Any, _: Any) -> Any:
+        msg = "gradient registry has no entry for: Cube"
+        raise LookupError(msg)
+
+    def broken(x: Any, _: Any) -> Any:
+        return {}["key"]
+
+    x = np.ones((1, 3))
+    for function, error in ((refuses, Missing), (broken, KeyError)):
+        with pytest.raises(error):
+            adapt(function, "dropout", DropoutConfig(0.5)).second(x, x, x, True, MODES[0])  # noqa: FBT003

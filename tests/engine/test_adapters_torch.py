@@ -23,7 +23,7 @@ from regcheck.families import (  # noqa: E402
     WeightDecayConfig,
 )
 from regcheck.implementation import Implementation  # noqa: E402
-from regcheck.layer import Layer, Missing, WrongReturn  # noqa: E402
+from regcheck.layer import MODES, Layer, Missing, WrongReturn  # noqa: E402
 
 pytestmark = pytest.mark.torch
 nn = torch.nn
@@ -322,3 +322,42 @@ def test_a_distribution_gives_its_log_density() -> None:
 def test_other_objects_are_refused_in_one_sentence(native: object, family: str) -> None:
     with pytest.raises(TypeError, match=f"cannot be adapted as {family}. Expected one of"):
         adapt(native, family)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_second_derivatives_of_a_cube(mode: str) -> None:
+    x, g, v = (np.array([row], np.float64) for row in ([1, -2, 3], [4, 5, 6], [0.5, 1, -1]))
+    layer = adapt(Lambda(lambda _, x: x.pow_(3)), dtype="float64")
+    assert layer.second(x, g, v, True, mode) == pytest.approx(6 * x * g * v)  # noqa: FBT003
+    assert x.tolist() == [[1, -2, 3]]
+    assert not adapt(Lambda(lambda _, x: 2 * x), dtype="float64").second(x, g, v, True, mode).any()  # noqa: FBT003
+
+
+class _Once(torch.autograd.Function):  # type: ignore[misc]
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *cotangents: Any) -> Any:
+        return 2 * ctx.saved_tensors[0] * cotangents[0]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_that_pytorch_refuses_is_missing(mode: str) -> None:
+    x = np.ones((1, 3), np.float32)
+    with pytest.raises(Missing, match=mode):
+        adapt(Lambda(lambda _, x: _Once.apply(x))).second(x, x, x, True, mode)  # noqa: FBT003
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_layer_s_own_error_is_no_refusal_of_a_mode(mode: str) -> None:
+    def broken(_: Any, x: Any) -> Any:
+        msg = "this layer is not implemented"
+        raise NotImplementedError(msg)
+
+    x = np.ones((1, 3), np.float32)
+    with pytest.raises(NotImplementedError, match="this layer"):
+        adapt(Lambda(broken)).second(x, x, x, True, mode)  # noqa: FBT003
