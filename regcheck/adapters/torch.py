@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
     from regcheck.implementation import Implementation
 
-# What PyTorch imports at its first gradient, SymPy with it, and at an optimiser's first step (torch/optim/optimizer.py,
-# _use_grad_for_differentiable): once in the server, instead of once in every worker, against the time of a call.
-for _late in ("torch.fx.experimental.symbolic_shapes", "torch._dynamo"):
-    with contextlib.suppress(ImportError):  # another version may keep it elsewhere
+# What PyTorch imports at its first gradient, SymPy with it, at an optimiser's first step (torch/optim/optimizer.py,
+# _use_grad_for_differentiable) and at its first tangent (torch/autograd/forward_ad.py, where it warns of its own use of
+# torch.jit): once in the server, instead of once in every worker, against the time of a call.
+for _late in ("torch.fx.experimental.symbolic_shapes", "torch._dynamo", "torch._decomp.decompositions_for_jvp"):
+    with contextlib.suppress(ImportError), warnings.catch_warnings():  # another version may keep it elsewhere
+        warnings.simplefilter("ignore", DeprecationWarning)
         importlib.import_module(_late)
 
 # functional.dropout multiplies x by the mask, so 0·∞ is NaN (aten/src/ATen/native/Dropout.cpp, `input.mul(noise)`); the
