@@ -81,6 +81,14 @@ class _SavedNormalised(torch.autograd.Function):
         return gradient(cotangents[0], ctx.z, ctx.s, ctx.axes), None, None
 
 
+class _TangentOfConstants(_SavedNormalised):
+    """So is its tangent."""
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> torch.Tensor:
+        return gradient(tangents[0], ctx.z, ctx.s.detach(), ctx.axes)
+
+
 class _InverseDetached(torch.autograd.Function):
     """ẑ is formed again from x, s is taken as it was."""
 
@@ -193,10 +201,10 @@ class LayerNormMeanStoppedForwards(LayerNorm):
 
 @regcheck.implements("layer_norm")
 class LayerNormTangentOfConstants(LayerNorm):
-    """torch.layer_norm: the tangent is right, and a constant in the mean and 1/σ that were saved (pytorch#196700)."""
+    """The tangent is right, and a constant in the ẑ and 1/σ that were saved (pytorch#196700)."""
 
     def normalised(self, x: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
-        return torch.nn.functional.layer_norm(x, self.shape, None, None, self.eps)
+        return _TangentOfConstants.apply(x, axes, self.eps)
 
 
 @regcheck.implements("rms_norm")
