@@ -30,13 +30,20 @@ class OwnLayerNorm(torch.nn.Module):
         return functional.layer_norm(x, self.shape, self.multiplier, self.addend, self.eps)
 
 
-@regcheck.implements("layer_norm", names={"scale": "multiplier", "shift": "addend"})
+@regcheck.implements(
+    "layer_norm",
+    names={"scale": "multiplier", "shift": "addend"},
+    deviations={"layer_norm.second-derivative-reverse-over-forward": "a saved mean and 1/σ are constants"},
+)
 def named_layer_norm(config: Any) -> torch.nn.Module:
     """Found through `names`."""
     return OwnLayerNorm(config)
 
 
-@regcheck.implements("layer_norm")
+@regcheck.implements(
+    "layer_norm",
+    deviations={"layer_norm.second-derivative-reverse-over-forward": "a saved mean and 1/σ are constants"},
+)
 def wrapped_layer_norm(config: Any) -> torch.nn.Module:
     """torch.nn.LayerNorm two modules deep."""
     return torch.nn.Sequential(
@@ -44,7 +51,11 @@ def wrapped_layer_norm(config: Any) -> torch.nn.Module:
     )
 
 
-@regcheck.implements("layer_norm", framework="torch")
+@regcheck.implements(
+    "layer_norm",
+    framework="torch",
+    deviations={"layer_norm.second-derivative-reverse-over-forward": "a saved mean and 1/σ are constants"},
+)
 def function_layer_norm(config: Any) -> Callable[..., torch.Tensor]:
     """A function without parameters, for the configs that have none: what needs them is not-applicable."""
     if config.affine:
@@ -98,19 +109,32 @@ class ChannelsLast(torch.nn.Module):
         return self.inner(x.movedim(-1, 1)).movedim(1, -1)
 
 
-@regcheck.implements("batch_norm", layout="channels_last", declares=RAISES)
+@regcheck.implements(
+    "batch_norm",
+    layout="channels_last",
+    declares=RAISES,
+    deviations={"batch_norm.second-derivative-reverse-over-forward": "a saved mean and 1/σ are constants"},
+)
 def channels_last_batch_norm(config: Any) -> torch.nn.Module:
     """Takes (N, *spatial, C), and says so."""
     return ChannelsLast(config)
 
 
-@regcheck.implements("batch_norm", declares=RAISES)
+@regcheck.implements(
+    "batch_norm",
+    declares=RAISES,
+    deviations={"batch_norm.second-derivative-reverse-over-forward": "a saved mean and 1/σ are constants"},
+)
 def wrapped_batch_norm(config: Any) -> torch.nn.Module:
     """torch.nn.BatchNorm one module deep."""
     return torch.nn.Sequential(_batch_norm(config, config.momentum))
 
 
-@regcheck.implements("batch_norm", declares={**RAISES, "momentum": "old"})
+@regcheck.implements(
+    "batch_norm",
+    declares={**RAISES, "momentum": "old"},
+    deviations={"batch_norm.second-derivative-reverse-over-forward": "a saved mean and 1/σ are constants"},
+)
 def keras_momentum_batch_norm(config: Any) -> torch.nn.Module:
     """A port whose momentum weighs the old average, and which says so."""
     return _batch_norm(config, 1 - config.momentum)
@@ -142,6 +166,7 @@ class OwnBatchNorm(torch.nn.Module):
     "batch_norm",
     names={"scale": "multiplier", "shift": "addend", "running_mean": "centre", "running_var": "spread"},
     declares=RAISES,
+    deviations={"batch_norm.second-derivative-reverse-over-forward": "a saved mean and 1/σ are constants"},
 )
 def named_batch_norm(config: Any) -> torch.nn.Module:
     """Found through `names`."""
@@ -201,7 +226,11 @@ def l2_half(config: Any) -> Callable[[torch.Tensor], torch.Tensor]:
     return lambda w: 0.5 * config.l2 * torch.dot(w.flatten(), w.flatten())
 
 
-@regcheck.implements("elastic_net", framework="torch")
+@regcheck.implements(
+    "elastic_net",
+    framework="torch",
+    deviations={"elastic_net.second-derivative-reverse-over-forward": "raises RuntimeError: its sign is overwritten"},
+)
 def elastic_net_sum(config: Any) -> Callable[[torch.Tensor], torch.Tensor]:
     """Both sums."""
     return lambda w: config.l1 * torch.linalg.vector_norm(w, 1) + config.l2 * w.square().sum()
