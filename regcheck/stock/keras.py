@@ -82,7 +82,8 @@ _LAYER_NORM = {
 # keras.ops.moments is tf.nn.moments: "squared_difference(y, stop_gradient(mean))" (nn_impl.py), with the note that
 # "stop_gradient does not change the gradient", which is so; the gradient's own derivative it does change.
 _STOPPED = (
-    "the variance is taken about a mean that is a constant to differentiation: the gradient is right, its own is not"
+    "the variance is taken about a mean that is a constant to differentiation: the gradient is right, its own is not: "
+    "reports/findings/tensorflow-moments-second-derivative.md"
 )
 _MODES = ("reverse-over-reverse", "forward-over-reverse", "reverse-over-forward")
 _MOMENTS = {

@@ -29,7 +29,8 @@ _EMPTY = {"common.empty-batch": "an empty batch is accepted in training, and the
 # gradient", which is so; the gradient's own derivative it does change. The fused operation is right.
 _STOPPED = {
     f"batch_norm.second-derivative-{mode}": (
-        "the variance is taken about a mean that is a constant when it is differentiated twice"
+        "the variance is taken about a mean that is a constant when it is differentiated twice: "
+        "reports/findings/tensorflow-moments-second-derivative.md"
     )
     for mode in ("reverse-over-reverse", "forward-over-reverse", "reverse-over-forward")
 }
