@@ -26,6 +26,7 @@ EXPECTED = {
     "ScaleGradientOfRawInput": "layer_norm.gradient-parameters",
     "OddSampleLeftOut": "layer_norm.gradient-parameters",
     "ParameterGradientsInHalf": "layer_norm.gradient-parameters",
+    "ParameterGradientsByRoot": "layer_norm.gradient-additive",
     "GradientsAccumulate": "common.backward-repeatable",
     "FirstStatisticsKept": "common.calls-do-not-leak",
     "CotangentInMemoryOrder": "common.layouts",
@@ -263,3 +264,12 @@ class CotangentOverwritten(LayerNorm):
         if cotangent.flags.writeable:
             cotangent *= 2
         return found
+
+
+@regcheck.implements("layer_norm")
+class ParameterGradientsByRoot(LayerNorm):
+    """Divides dγ and dβ by the root of the number of samples: neither their sum nor their mean."""
+
+    def _summed(self, rows: Array) -> Array:
+        samples = max(rows.size // int(np.prod(self.config.shape)), 1)
+        return super()._summed(rows) / np.sqrt(samples)
