@@ -59,10 +59,11 @@ def rows(rng: Generator, shape: tuple[int, int], dtype: str, eps: float, reach: 
     """
     noise = rng.standard_normal(shape)
     places = (rng.permutation(shape[0]) + rng.random()) / max(shape[0], 1)
-    kind = np.searchsorted(np.cumsum(_WEIGHTS)[:-1], places, side="right")[:, np.newaxis]
-    made = [make(rng, noise, reach, eps) for make in _KINDS]
-    x = np.select([kind == i for i in range(len(_KINDS))], made)
-    return _limited(x, reach.largest).astype(dtype)
+    kind = np.searchsorted(np.cumsum(_WEIGHTS)[:-1], places, side="right")
+    for i, make in enumerate(_KINDS):
+        chosen = np.flatnonzero(kind == i)
+        noise[chosen] = make(rng, noise[chosen], reach, eps)
+    return _limited(noise, reach.largest).astype(dtype)
 
 
 def constant_rows(rng: Generator, shape: tuple[int, int], dtype: str) -> Array:

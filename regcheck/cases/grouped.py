@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from regcheck.case import Case
 from regcheck.cases import fill
-from regcheck.cases.norms import AFFINE, ELEMENTS, LENGTHS, ROWS, Recipe, Stratum, drawing, seeded, values_of
+from regcheck.cases.norms import AFFINE, LENGTHS, Recipe, Stratum, count_of, drawing, seeded, values_of
 from regcheck.families import GroupNormConfig, InstanceNormConfig
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _groups(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum, ndim: in
     one_of = drawing(draw, plan, stratum)
     group = _group(one_of, recipe, ndim, whole=plan.family == "group_norm")
     n = int(np.prod(group, dtype=int))
-    rows = min(one_of(ROWS), max(1, ELEMENTS // n))
+    rows = count_of(one_of, n)
     count = min(one_of(GROUPS), rows)
     samples = max(1, rows // count)
     eps, affine = one_of(recipe.eps), one_of(AFFINE) or recipe.affine
@@ -65,8 +65,9 @@ def _groups(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum, ndim: in
     x = made.reshape(samples, count, *group)
     channels = ("G", "K") if plan.family == "group_norm" else ("C",)
     axes = ("N", *channels, *(f"S{i}" for i in range(ndim)))
-    arrays = {"x": x, "cotangent": fill.cotangent(rng, x.shape, plan.dtype)}
-    dims: dict[str, tuple[str, ...]] = {"x": axes, "cotangent": axes}
+    arrays, dims = {"x": x}, dict.fromkeys(("x", "cotangent"), axes)
+    if recipe.wants("cotangent"):
+        arrays["cotangent"] = fill.cotangent(rng, x.shape, plan.dtype)
     if recipe.data == "moderate":
         offset = fill.offsets(rng, made, plan.dtype).reshape(samples, count)
         arrays["offset"], dims["offset"] = offset, axes[:2]

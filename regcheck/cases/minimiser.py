@@ -169,8 +169,9 @@ def _one_dimensional(config: MinimiserConfig, n: int, seed: int) -> Case:
 
 def _near_equal(l1: float, seed: int) -> Case:
     rng = np.random.Generator(np.random.Philox(seed))
-    d = 2.0 ** -rng.integers(2, 5, PROBLEMS)
+    d = 2.0 ** -np.resize([2, 3, 4], PROBLEMS)
     w = l1 * (1 + rng.random(PROBLEMS))
+    w[0] = 2 * l1  # the clearest problem of all: of a solver that promises little, every batch tells or none does
     lean = 2 * d * w * rng.choice([-1, 1], PROBLEMS)
     a = np.stack([np.ones((PROBLEMS, 2)), np.stack([d, -d], axis=1)], axis=1)
     return _case(MinimiserConfig(l1), a, np.stack([l1 + w, lean], axis=1), seed)

@@ -7,6 +7,7 @@ import pstats
 import re
 import sys
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import speed_clock as clock
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from regcheck import bounds, reference
+from regcheck.cases import norms
 from regcheck.families import LayerNormConfig
 from regcheck.judge import Settings
 from regcheck.processes import Server
@@ -28,6 +30,9 @@ PACKAGES = ("built in", "hypothesis", "numpy", "regcheck", "regcheck_properties"
 RATES = "1. Cases judged"
 LAYER = "2. Over the layer alone"
 GRADIENTS = "5. Gradient checks"
+WIDE = "7. Batches of one size"
+WIDTHS = (16, 64, 256, 1024, 4096)  # rows
+WIDE_BATCHES = 20
 PLAIN = {
     "`arrays` as it is": {"rows": 1, "examples": 120},
     "`arrays` with every element drawn": {"rows": 1, "examples": 60, "fill": st.nothing()},
@@ -157,9 +162,9 @@ def measure(rounds):
     server = Server(sys.executable, ("torch",))
     try:
         subjects = {"through a worker": clock.torch_layer_norm(server), "in process": clock.torch_layer_norm()}
-        forward, backward = _Forward(subjects), _Backward(subjects)
+        parts = _Forward(subjects), _Backward(subjects), _Wide(subjects)
         for number in range(rounds + 1):
-            for part in (forward, backward):
+            for part in parts:
                 part.measure(number)
                 if number == 0:  # what is made once: imports, the worker, caches
                     part.seen.clear()
@@ -167,7 +172,7 @@ def measure(rounds):
             subject.session.close()
     finally:
         server.close()
-    return [*forward.rows(), *backward.rows()]
+    return [row for part in parts for row in part.rows()]
 
 
 class _Part:
@@ -243,6 +248,34 @@ class _Backward(_Part):
             yield self.row(GRADIENTS, where, idea, "{:,.0f} cases/s", (f"cases {where}", f"together {where}"))
             idea = f"rows of {LENGTH}, float64; over `gradcheck(fast_mode=True)` of one row a call"
             yield self.row(GRADIENTS, where, idea, "{:,.0f} cases/s", (f"cases {where}", f"singly {where}"))
+
+
+class _Wide(_Part):
+    """What is the same for every batch, and what each row adds."""
+
+    law = clock.of_length("layer_norm.matches-definition")
+
+    def measure(self, number):
+        name = "`arrays` as it is"
+        self.note(name, plain(number, **PLAIN[name]))
+        for rows in WIDTHS:
+            sizes = {"ROWS": (rows,), "MANY_ROWS": (rows,), "MANY_ELEMENTS": rows * LENGTH}
+            for where, subject in self.subjects.items():
+                with mock.patch.multiple(norms, **sizes):
+                    count, batches, judge, worker = judged(subject, self.law, "float32", number, WIDE_BATCHES * rows)
+                self.note(f"{rows} {where}", count / (judge + worker))
+                self.note(f"{rows} seconds {where}", judge + worker)
+                self.note(f"{rows} checked {where}", checked(batches))
+
+    def rows(self):
+        for where in self.subjects:
+            for rows in WIDTHS:
+                idea = f"batches of {rows} rows of {LENGTH}, float32; over plain `@given`, `arrays` as it is"
+                yield self.row(WIDE, where, idea, "{:,.0f} cases/s", (f"{rows} {where}", "`arrays` as it is"))
+        for rows in WIDTHS:
+            idea = f"batches of {rows} rows: share of the oracle, the bound and the comparison"
+            names = (f"{rows} checked in process", f"{rows} seconds in process")
+            yield self.row(WIDE, "in process", idea, "{:.3f} s", names)
 
 
 # --- where the time goes

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy  # noqa: F401, ICN001  (it is imported once a process: `site` must not take it out again)
 import pytest
 
-from regcheck import registry
+import regcheck
+from regcheck import registry, replay
 
 
 def install(folder, name, entry_points, **modules):
@@ -36,6 +38,15 @@ def test_every_declaration_of_the_stock_names_its_evidence():
     assert len(own) > 40
     bare = {one.name: set(one.declares) - set(one.evidence) for one in own}
     assert {name: conventions for name, conventions in bare.items() if conventions} == {}
+
+
+def test_every_deviation_of_the_stock_has_a_stored_witness():
+    # Without one it has to be found anew, and a small budget may miss it.
+    own = [one for one in registry.implementations()[0] if one.entry.distribution == "regcheck"]
+    folder = Path(regcheck.__file__).parent / "stock" / "witnesses"
+    names = [replay.witness_name(one.name, law) for one in own for law in one.deviations]
+    assert len(names) > 80
+    assert [name for name in names if not (folder / name).is_file()] == []
 
 
 def listed(name):
