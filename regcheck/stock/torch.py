@@ -76,7 +76,10 @@ _LAYER_NORM = {
 # The tangents of layer_norm and batch_norm are formed from the mean and 1/σ that were saved, which no graph connects
 # with the input: differentiated again, they are constants (pytorch issues 196700 and 196699; seen: of a sample (0, 1),
 # ε = 1, 0.089 for 0.215). Written out by elementary operations the same layers are right.
-_SAVED = "the tangent is formed from a saved mean and 1/σ, which are taken for constants when it is differentiated"
+_SAVED = (
+    "the tangent is formed from a saved mean and 1/σ, which are taken for constants when it is differentiated: "
+    "reports/findings/torch-tangent-saved-statistics.md"
+)
 _TANGENT = {
     family: {f"{family}.second-derivative-reverse-over-forward": _SAVED}
     for family in ("layer_norm", "batch_norm", "instance_norm")
