@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from regcheck.bench.check import Wrong, check
+from regcheck.bench.check import check
+from regcheck.bench.comparing import Wrong
 from regcheck.bench.subject import repeated
 
 if TYPE_CHECKING:

@@ -57,6 +57,7 @@ _DROPOUT = (
     Pass("forward, inference", ("x",), ("y",)),
     Pass("backward", ("cotangent",), ("dx",)),
 )
+DROPOUTS = ("dropout", "alpha_dropout", "gaussian_dropout", "channel_dropout", "channel_alpha_dropout", "drop_path")
 _PENALTY = (Pass("value", ("w",), ("value",)), Pass("gradient", ("w",), ("gradient",)))
 # Training and inference are one pass.
 _SAMPLES = (Pass("forward", ("x", *_AFFINE), ("y",)), _BACKWARD)
@@ -70,7 +71,7 @@ PASSES: dict[str, tuple[Pass, ...]] = {
         Pass("forward, inference", ("x", *_AFFINE, *_RUNNING), ("y",)),
         _BACKWARD,
     ),
-    "dropout": _DROPOUT,
+    **dict.fromkeys(DROPOUTS, _DROPOUT),
     "l1": _PENALTY,
     "l2": _PENALTY,
     "elastic_net": _PENALTY,
@@ -103,7 +104,9 @@ def candidates(family: str, size: str, dtype: str) -> list[Problem]:
         pairs: list[tuple[Any, tuple[int, ...]]] = [(_CHANNELS[family](s[1], len(s) - 2), s) for s in _BATCHES[size]]
     elif family in _FEATURES:
         pairs = [(_FEATURES[family](_MATRICES[size][1:]), _MATRICES[size])]
-    elif family == "dropout":
+    elif family.startswith("channel") or family == "drop_path":
+        pairs = [(DropoutConfig(0.25, len(s) - 2), s) for s in _BATCHES[size]]
+    elif family in DROPOUTS:
         pairs = [(DropoutConfig(0.25), _MATRICES[size])]
     elif family == "minimiser":
         rows = _SYSTEMS[size][0]  # correlations grow with the rows, and the strengths with them

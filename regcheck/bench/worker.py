@@ -19,7 +19,8 @@ import pytest
 
 from regcheck import loading
 from regcheck.bench.bandwidth import Copies, cache_bytes
-from regcheck.bench.check import Wrong, check_first
+from regcheck.bench.check import check_first
+from regcheck.bench.comparing import Wrong
 from regcheck.bench.pair import Pair
 from regcheck.bench.problems import PASSES, Pass, Problem, bytes_moved, candidates
 from regcheck.bench.process import ORDERS

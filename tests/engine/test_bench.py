@@ -27,7 +27,9 @@ from regcheck.report.performance import duration, markdown, renderables
 LAYERS = """
 import ctypes, os, unittest
 import regcheck
-from regcheck.numpy_layers.dropout import Dropout
+from regcheck.numpy_layers.alpha_dropout import AlphaDropout
+from regcheck.numpy_layers.dropout import ChannelDropout, Dropout
+from regcheck.numpy_layers.gaussian_dropout import GaussianDropout
 from regcheck.numpy_layers.layer_norm import LayerNorm
 from regcheck.numpy_layers.minimiser import FISTA
 from regcheck.numpy_layers.penalties import ElasticNet
@@ -51,6 +53,15 @@ def skipping(self, x, training):
 def no_gradient(self, cotangent):
     return {"x": cotangent * 0}
 
+def unchanged(self, cotangent):
+    return {"x": cotangent}
+
+def no_scale(self, cotangent):
+    return {"x": ChannelDropout.backward(self, cotangent)["x"] * 0.75}
+
+def shifted(self, shape):
+    return GaussianDropout._draw(self, shape) + 0.2
+
 
 def declare(name, family, base, arguments, **methods):
     def make(config):
@@ -68,6 +79,14 @@ for name, forward in FORWARD.items():
 declare("no_gradient", "layer_norm", LayerNorm, lambda c: (c.shape,), backward=no_gradient)
 declare("unscaled", "dropout", Dropout, lambda c: (c.rate,), forward=lambda self, x, training: x * 1)
 declare("other_rate", "dropout", Dropout, lambda c: (c.rate + 0.05,))
+for family in ("channel_dropout", "drop_path", "alpha_dropout"):
+    declare("entries_" + family, family, Dropout, lambda c: (c.rate,))
+declare("unscaled_channels", "channel_dropout", ChannelDropout, lambda c: (c.rate, c.ndim), backward=no_scale)
+declare("alpha_rate", "alpha_dropout", AlphaDropout, lambda c: (c.rate + 0.05,))
+declare("entries_of_channels", "channel_alpha_dropout", AlphaDropout, lambda c: (c.rate,))
+declare("noisier", "gaussian_dropout", GaussianDropout, lambda c: (c.rate + 0.1,))
+declare("shifted", "gaussian_dropout", GaussianDropout, lambda c: (c.rate,), _draw=shifted)
+declare("other_noise", "gaussian_dropout", GaussianDropout, lambda c: (c.rate,), backward=unchanged)
 declare("halved", "l2", ElasticNet, lambda c: (0.0, c.l2 / 2))
 declare("sloppy", "minimiser", FISTA, lambda c: (c.l1 * 1.01, c.l2))
 
@@ -143,6 +162,15 @@ def test_a_right_layer_is_measured_against_its_reference(report):
         ("unscaled", "forward, training", "times the bound"),
         ("other_rate", "forward, training", "times the bound"),
         ("other_rate", "backward", "times the bound"),
+        ("entries_channel_dropout", "forward, training", "times the bound"),
+        ("entries_drop_path", "forward, training", "times the bound"),
+        ("entries_alpha_dropout", "forward, training", "times the bound"),
+        ("entries_of_channels", "forward, training", "times the bound"),
+        ("unscaled_channels", "backward", "times the bound"),
+        ("alpha_rate", "forward, training", "times the bound"),
+        ("noisier", "forward, training", "times the bound"),
+        ("shifted", "forward, training", "times the bound"),
+        ("other_noise", "backward", "times the bound"),
         ("halved", "value", "times the bound"),
         ("halved", "gradient", "times the bound"),
         ("sloppy", "minimise", "times the bound"),
