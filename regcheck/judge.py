@@ -182,7 +182,7 @@ class CellJudge:
         return self._stale(f"the declared deviation does not show: {expected.reason}")
 
     def _deviating(self, finding: Finding, expected: Expected) -> Judgement:
-        if finding.outcome.fault is not None and not _names_fault(expected.reason, finding.outcome):
+        if finding.outcome.fault is not None and not names_fault(expected.reason, finding.outcome):
             return self._failed(finding, "a deviation is declared, but its reason does not name this")
         return self._cell("deviates", expected.reason, finding)
 
@@ -320,7 +320,8 @@ class CellJudge:
         return Judgement(cell, finding)
 
 
-def _names_fault(reason: str, outcome: Outcome) -> bool:
+def names_fault(reason: str, outcome: Outcome) -> bool:
+    """Whether a deviation's reason names the exception, crash or hang that was seen; a wrong value needs no name."""
     fault = outcome.fault
     if fault is None:
         return True

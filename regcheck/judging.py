@@ -144,7 +144,7 @@ class Judging:
         cell = msgspec.structs.replace(judged.cell, environment=unit["environment"])
         if judged.finding is not None and cell.witness is not None:
             try:
-                path = replay.write(judged.finding, law, unit)
+                path = replay.write(judged.finding, law, unit, cell.reason if cell.verdict == "deviates" else "")
             except UsageError as error:
                 self.tell({"event": "problem", "message": str(error)})
             else:

@@ -45,6 +45,7 @@ class Stored:
     case: Case
     history: tuple[Case, ...]
     partner: dict[str, Any] | None = None
+    deviates: str = ""
 
 
 def code_digest(source: Mapping[str, Any]) -> str:
@@ -61,10 +62,11 @@ def slug(text: str, digest: str = "") -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', text).strip('-.')[:80]}-{digest[:8]}"
 
 
-def write(finding: Finding, prop: Property, unit: Mapping[str, Any]) -> str:
+def write(finding: Finding, prop: Property, unit: Mapping[str, Any], deviates: str = "") -> str:
     """Write the replay file of a unit's finding under `.regcheck/`; its path relative to the working folder.
 
-    Its name follows from what it holds: no run overwrites the case that another one reports.
+    `deviates` is the reason of a finding that was declared. The file's name follows from what it holds: no run
+    overwrites the case that another one reports.
     """
     about, source = unit["about"], unit["source"]
     body: dict[str, Any] = {
@@ -76,6 +78,7 @@ def write(finding: Finding, prop: Property, unit: Mapping[str, Any]) -> str:
         "declares": {**about["defaults"], **about["declares"]},
         "code": code_digest(source),
         "python": unit["python"],
+        "deviates": deviates,
         "partner": unit["partners"].get(prop.partner),
         "case": storage.case_to_json(finding.case),
         "history": [storage.case_to_json(c) for c in finding.history],
@@ -126,6 +129,7 @@ def _stored(body: dict[str, Any]) -> Stored:
         case=storage.case_from_json(family, body["case"]),
         history=tuple(storage.case_from_json(family, c) for c in body["history"]),
         partner=body.get("partner"),
+        deviates=str(body.get("deviates", "")),
         **{k: str(body[k]) for k in texts},
     )
 

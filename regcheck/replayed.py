@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from regcheck import replay
 from regcheck.errors import UsageError
 from regcheck.evaluate import CheckerError
+from regcheck.judge import names_fault
 from regcheck.verdict import Cell, Verdict, number
 from regcheck.witness import witness_of
 
@@ -28,9 +29,17 @@ def cell_of(path: Path, properties: Mapping[str, Property]) -> tuple[Cell, tuple
     return _cell(seen), seen.notes
 
 
+def _verdict(seen: Replayed) -> tuple[Verdict, str]:
+    if seen.outcome.unsupported is not None:
+        return "not-applicable", seen.outcome.unsupported
+    if seen.outcome.violation is None:
+        return "passed", "the stored case does not fail any more"
+    declared = seen.stored.deviates
+    return ("deviates", declared) if declared and names_fault(declared, seen.outcome) else ("failed", "")
+
+
 def _cell(seen: Replayed) -> Cell:
-    violation, unsupported = seen.outcome.violation, seen.outcome.unsupported
-    verdict: Verdict = "failed" if violation is not None else "passed" if unsupported is None else "not-applicable"
+    violation, (verdict, reason) = seen.outcome.violation, _verdict(seen)
     return Cell(
         implementation=seen.stored.name,
         framework=seen.stored.framework,
@@ -39,7 +48,7 @@ def _cell(seen: Replayed) -> Cell:
         revision=seen.law.revision,
         level=seen.law.level,
         verdict=verdict,
-        reason=unsupported or ("" if violation is not None else "the stored case does not fail any more"),
+        reason=reason,
         examples=seen.outcome.cases,
         error_over_bound=number(violation.error if violation is not None else seen.outcome.peak),
         witness=witness_of(seen.stored.case, violation) if violation is not None else None,

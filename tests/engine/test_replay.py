@@ -17,6 +17,7 @@ from regcheck.families import LayerNormConfig, PenaltyConfig
 from regcheck.processes import Server
 from regcheck.property import Violation
 from regcheck.recur import Finding
+from regcheck.replayed import cell_of
 
 FILE = Path(__file__).with_name("layers_under_test.py")
 SOURCE = {"kind": "file", "path": str(FILE)}
@@ -35,13 +36,13 @@ def finding() -> Finding:
     return Finding(case, Outcome(Violation(2.0, "1", "2", "value")), (case,))
 
 
-def written(folder: Path, attribute: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def written(folder: Path, attribute: str, monkeypatch: pytest.MonkeyPatch, deviates: str = "") -> Path:
     """A replay file for one of the layers under test."""
     monkeypatch.chdir(folder)
     about = {"attribute": attribute, "name": "../../x<script>", "framework": "numpy", "adapter": "plain"}
     about |= {"family": "l1", "declares": {}, "defaults": {}}  # type: ignore[dict-item]
     unit = {"about": about, "source": SOURCE, "python": sys.executable, "partners": {}}
-    return folder / replay.write(finding(), stored_law, unit)
+    return folder / replay.write(finding(), stored_law, unit, deviates)
 
 
 def test_a_file_replays_on_the_layer_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +54,24 @@ def test_a_file_replays_on_the_layer_as_it_is(tmp_path: Path, monkeypatch: pytes
         assert replay.judge_again(right, stored_law, server).violation is None
     finally:
         server.close()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "reason", "verdict"),
+    [
+        ("doubled", "gives twice the value", "deviates"),
+        ("doubled", "", "failed"),
+        ("right", "gives twice the value", "passed"),
+        ("segfault", "gives twice the value", "failed"),
+    ],
+)
+def test_a_declared_deviation_replays_as_one_while_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attribute: str, reason: str, verdict: str
+) -> None:
+    file = written(tmp_path, attribute, monkeypatch, reason)
+    cell, _ = cell_of(file, {stored_law.id: stored_law})
+    assert cell.verdict == verdict, cell
+    assert (cell.reason == reason) == (verdict == "deviates" or not reason)
 
 
 def test_what_one_run_reports_no_other_overwrites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
