@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -152,7 +153,7 @@ def replay(path: Path, properties: Mapping[str, Property], timeout: float = CALL
         msg = f"{str(path)!r} names the property {stored.property!r}, which is not installed. Install its plug-in."
         raise UsageError(msg)
     try:
-        server = Server(stored.python, (stored.adapter,))
+        server = Server(stored.python or sys.executable, (stored.adapter,))
     except WorkerError as error:
         raise UsageError(str(error)) from error
     try:

@@ -74,6 +74,12 @@ def test_a_declared_deviation_replays_as_one_while_it_shows(
     assert (cell.reason == reason) == (verdict == "deviates" or not reason)
 
 
+def test_a_published_case_replays_by_the_interpreter_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = replay.publish(written(tmp_path, "doubled", monkeypatch), tmp_path / "witnesses")
+    assert replay.read(file).python == ""
+    assert cell_of(file, {stored_law.id: stored_law})[0].verdict == "failed"
+
+
 def test_what_one_run_reports_no_other_overwrites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = written(tmp_path, "right", monkeypatch)
     assert written(tmp_path, "doubled", monkeypatch) != first
