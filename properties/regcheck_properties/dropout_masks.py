@@ -26,6 +26,7 @@ CHUNK = (512, 128)  # units of one call of a sequential test
 EFFECT = 0.01  # smallest deviation of a rate that is found, in standard deviations √(p(1 − p)) of one draw
 # A second test, `values["confirming"]`, looks closer: a deviation that the first saw by luck it sees with power 0.999.
 CLOSER = EFFECT / 3
+FEW_CALLS = 200
 RESOLUTION = 2.0**-16  # a rate realised by whole numbers of 16 bits is the rate
 LAGS = range(1, 65)  # in 8 calls of 67 000 units a correlation of 0.03 is found with power 0.999
 SEVERAL = (1.0, -1.0, 0.25, -3.0, 8.0, -0.5, 2.0)
@@ -66,6 +67,42 @@ def sequential(family: Dropouts, layer: HostedLayer, case: Case, low: float, hig
     found = statistical.sequential_rate(draw, low - RESOLUTION, high + RESOLUTION, effect)
     expected, what = np.array((low + high) / 2), f"share of kept {family.unit.plural}, {found.draws} draws at p = {p}"
     return Evidence(np.array(found.error), expected, np.array(found.observed), what=what)
+
+
+@law(
+    "few-{units}",
+    cases=cases.few_units,
+    level="core",
+    kind="statistical",
+    statements=["5.1"],
+    formula="of n = 1, 2, 3: P(all dropped) = pⁿ, P(none dropped) = (1 − p)ⁿ",
+    source="Hoeffding 1963, theorem 1",
+    examples=len(cases.FEW),
+    sentinels=["stuck"],
+)
+def few_units(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
+    """Of one, two or three {units} each has a draw of its own: over 200 calls all drop, or none, as often as that says.
+
+    Finds such a share that is off by 0.4, or is 0 instead of 0.25 or more, with power 0.999. A right layer is accused
+    with probability 1e-12 at most, before the second, independent test.
+    """
+    layer, n, p = fresh(layers, case), int(case.values["units"]), family.share(case.config.rate)
+    ones = np.ones(family.unit.many(1, n, case.config), case.dtype)
+    calls = FEW_CALLS * (2 if case.values.get("confirming") else 1)
+    kept = np.array([family.unit.first(family.mask(layer, ones, case)).reshape(-1) for _ in range(calls)])
+    tests = (
+        (~kept, p, "what is dropped"),
+        (np.asarray(~kept.any(axis=1)), p**n, "calls with all dropped"),
+        (np.asarray(kept.all(axis=1)), (1 - p) ** n, "calls with none dropped"),
+    )
+    return [_share(seen, share, f"{what}, of {n} {family.unit.plural}", len(tests)) for seen, share, what in tests]
+
+
+def _share(seen: Array, expected: float, what: str, of: int) -> Evidence:
+    """Evidence, one of so many tests', that events happen with the expected probability."""
+    tail = statistical.log_tail(int(np.count_nonzero(seen)), seen.size, expected)
+    error = tail / math.log(statistical.ALPHA / of)
+    return Evidence(np.array(error), np.array(expected), np.array(seen.mean()), what=f"share of {what}")
 
 
 # --- seeds and calls
@@ -268,6 +305,7 @@ def _correlation(found: statistical.Dependence, kind: str) -> Evidence:
 
 # All but `rate`, which families without dropped entries have no like of.
 LAWS = (
+    few_units,
     fresh_mask,
     reseed_replays,
     seeds_differ,

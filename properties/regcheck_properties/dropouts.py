@@ -33,7 +33,7 @@ class Dropouts:
 
     `read(y, x, case)` tells of every entry whether the output `y` of a training call shows it kept, and `shows(x)`
     where an output can show that at all; 1 does. `factor(rate)` is what kept entries are multiplied by, and
-    `error(expected, dtype)` bounds the error of such a product.
+    `error(expected, dtype)` bounds the error of such a product. `share(rate)` is how often an entry shows as dropped.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Dropouts:
     shows: Callable[[Array], Array]
     factor: Callable[[float], np.longdouble]
     error: Callable[[Array, str], Array]
+    share: Callable[[float], float] = float
 
     @property
     def unit(self) -> cases.Unit:

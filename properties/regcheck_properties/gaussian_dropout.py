@@ -39,7 +39,7 @@ def _nonzero(x: Array) -> Array:
     return np.asarray(x != 0)
 
 
-FAMILY = Dropouts("gaussian_dropout", _above_mean, _nonzero, np.longdouble, thrice)
+FAMILY = Dropouts("gaussian_dropout", _above_mean, _nonzero, np.longdouble, thrice, lambda _rate: 1 / 2)
 FAR = Dropouts("gaussian_dropout", _far_from_mean, _nonzero, np.longdouble, thrice)
 
 

@@ -114,7 +114,7 @@ gradient_input = prop(
 )(laws.gradient_input)
 gradient_parameters = prop(
     "layer_norm.gradient-parameters",
-    cases=given(cases.layer_norm, "training", "cotangent", "axes", affine=True),
+    cases=given(cases.layer_norm, "training", "cotangent", "axes", affine=True, crowded=True),
     level="gradients",
     statements=("10.2",),
     formula="dγ = Σ dy·ẑ and dβ = Σ dy, over all batch axes",

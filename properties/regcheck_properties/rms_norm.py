@@ -208,7 +208,7 @@ gradient_input = prop(
 
 @prop(
     "rms_norm.gradient-parameters",
-    cases=given(cases.layer_norm, "training", "cotangent", "axes", affine=True),
+    cases=given(cases.layer_norm, "training", "cotangent", "axes", affine=True, crowded=True),
     level="gradients",
     formula="dγ = Σ dy·ẑ, over all batch axes",
     source=GRADIENT_SOURCE,

@@ -55,7 +55,9 @@ UNITS = {
 
 RATES = (0.25, 0.1, 0.7, 0.3, 0.5, 0.9, 0.01, 0.99)
 # Small ones too: half-precision uniforms, multiples of 2⁻¹⁰ or 2⁻¹¹, show at 0.001 (0.00195 or 0.00146 instead).
-STATISTICAL_RATES = (0.25, 0.1, 0.3, 0.7, 0.9, 0.01, 0.001)
+STATISTICAL_RATES = (0.25, 0.5, 0.1, 0.3, 0.7, 0.97, 0.01, 0.001)
+# Few units, and the rate: what is drawn once for all of them, or as a fixed number of them, shows here alone.
+FEW = ((1, 0.3), (2, 0.5), (3, 0.25))
 # How units are arranged, of which inputs, in how many calls: many for small correlations, few for masks that one number
 # of axes alone shares, and short axes for totals that are kept too even. `independence` gives channels their space.
 ARRANGEMENTS: dict[Unit, tuple[tuple[tuple[int, ...], int], ...]] = {
@@ -152,14 +154,28 @@ def independence(plan: Plan) -> st.SearchStrategy[Case]:
     def make(number: int) -> Case:
         (shape, calls), ndim = volumes[number], axes[number % len(axes)]
         values = {"seed": 0xD1CE + number, "shape": [*shape, *(2,) * ndim], "calls": calls}
-        return Case(DropoutConfig((0.3, 0.6)[number % 2], ndim), plan.dtype, values=values)
+        return Case(DropoutConfig((0.3, 0.5, 0.6)[number % 3], ndim), plan.dtype, values=values)
 
     return st.sampled_from(range(len(volumes))).map(make)
 
 
+def few_units(plan: Plan) -> st.SearchStrategy[Case]:
+    """Every number of FEW units once, at its rate, without arrays."""
+    axes = ndims(plan)
+
+    def make(number: int) -> Case:
+        units, rate = FEW[number]
+        values = {"seed": 0xF3 + 104729 * number, "units": units}
+        return Case(DropoutConfig(rate, axes[number % len(axes)]), plan.dtype, values=values)
+
+    return st.sampled_from(range(len(FEW))).map(make)
+
+
 def middling_rates(plan: Plan) -> st.SearchStrategy[Case]:
     """A rate at which two masks of some thousand units never agree by chance, without arrays."""
-    return st.builds(_bare, st.just(plan.dtype), st.sampled_from((0.25, 0.3, 0.7)), st.sampled_from(ndims(plan)), SEEDS)
+    return st.builds(
+        _bare, st.just(plan.dtype), st.sampled_from((0.25, 0.5, 0.3, 0.7)), st.sampled_from(ndims(plan)), SEEDS
+    )
 
 
 def nonzero(x: Array) -> Array:

@@ -48,6 +48,7 @@ SPATIAL = (0, 2, 1, 3)  # numbers of spatial axes, each a stratum: libraries hav
 ROWS = (12, 65, 24, 128, 33, 100, 1)
 # Beyond the blocks in which a layer may work. A batch costs the judge 2.4 ms and 5 µs a row of 100: many are cheap.
 MANY_ROWS = (257, 1025)
+CROWD, CROWDED_LENGTHS = 2205, (3, 5, 8)  # beyond a block of 2 048, also without what is ill-conditioned
 AFFINE = (True, True, True, False)
 BATCH_AXES = (1, 2, 0, 3)  # in how many axes a layer_norm's samples may come
 ELEMENTS, MANY_ELEMENTS = 16_000, 2**16
@@ -64,7 +65,7 @@ class Recipe:
     squares of hostile data: "compute", "input", or "any" for half precision over its whole range. `affine`: γ and β in
     every case. `least`: fewest values a group; 1 only where the layer gives β for it. `needs`: names of the arrays and
     values that the law looks at beside x, γ and β ("state" for both running statistics), so that a witness shows no
-    others.
+    others. `crowded`: in every run some batch has CROWD samples, as a sum over them asks for.
     """
 
     data: str = "hostile"
@@ -76,6 +77,7 @@ class Recipe:
     spatial: tuple[int, ...] = (2, 3, 1, 5)
     momenta: tuple[float, ...] = MOMENTA
     needs: tuple[str, ...] | None = None
+    crowded: bool = False
 
     def reach(self, plan: Plan, n: int) -> fill.Range:
         """Where the data of a group of n values may lie."""
@@ -166,12 +168,16 @@ def seeded(draw: DrawFn, plan: Plan) -> int:
 
 
 class Stratum(NamedTuple):
-    """Which of how many strata, and what is fixed in it: what follows the first axis, and whether there are γ and β."""
+    """Which of how many strata, and what is fixed in it.
+
+    That is what follows the first axis, whether there are γ and β, and the number of cases.
+    """
 
     number: int
     of: int
     trailing: Trailing = ((),)
     affine: tuple[bool, ...] = AFFINE
+    cases: int | None = None
 
 
 @st.composite
@@ -180,7 +186,7 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum) -> C
     first, others = one_of(recipe.sizes(plan)), one_of(stratum.trailing)
     shape = (first, *others) if first < 64 else (first,)
     n = int(np.prod(shape, dtype=int))
-    count = count_of(one_of, n)
+    count = stratum.cases or count_of(one_of, n)
     eps = one_of(recipe.eps)
     affine = one_of(stratum.affine) or recipe.affine
     config = FAMILIES[plan.family].config(shape=shape, eps=eps, affine=affine)
@@ -262,7 +268,9 @@ def layer_norm(plan: Plan, recipe: Recipe | None = None) -> list[SearchStrategy[
     if recipe.lengths is LENGTHS:
         kinds = (((),), AFFINE), (TRAILING, (True,)), (TRAILING, (False,))
         of = 2 if recipe.affine else 3
-        return [_layer_norm(plan, recipe, Stratum(i, of, *kind)) for i, kind in enumerate(kinds[:of])]
+        found = [_layer_norm(plan, recipe, Stratum(i, of, *kind)) for i, kind in enumerate(kinds[:of])]
+        crowd = replace(recipe, lengths=CROWDED_LENGTHS)
+        return [*found, _layer_norm(plan, crowd, Stratum(0, of, cases=CROWD))] if recipe.crowded else found
     alone = [replace(recipe, lengths=(length,)) for length in recipe.lengths]
     return [_layer_norm(plan, one, Stratum(i, len(alone))) for i, one in enumerate(alone)]
 

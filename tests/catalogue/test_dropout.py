@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
 from regcheck_properties import dropout
+from regcheck_properties.dropout_masks import FEW_CALLS
 
-from regcheck import Case
+from regcheck import Case, statistical
 from regcheck.adapters import plain
-from regcheck.cases.dropout import STATISTICAL_RATES
+from regcheck.cases.dropout import FEW, STATISTICAL_RATES
 from regcheck.families import DropoutConfig
 from regcheck.host import Session
 from regcheck.hosting import Host
@@ -226,6 +228,16 @@ class WholeRowsOfMatrices(Right):
         )
 
 
+class FewKept(Right):
+    def draw(self, x):
+        return super().draw(x) if x.size > 3 else np.ones(x.shape, bool)
+
+
+class FixedCount(Right):
+    def draw(self, x):
+        return self.stream.permutation(np.arange(x.size) >= round(self.rate * x.size)).reshape(x.shape)
+
+
 class SharedOverSamples(Right):
     def draw(self, x):
         return np.broadcast_to(self.stream.random(x.shape[1:]), x.shape) >= self.rate
@@ -339,6 +351,8 @@ FAULTY = [
     (FourLanes, "mask-independence"),
     (PerRow, "mask-independence"),
     (WholeRowsOfMatrices, "mask-independence"),
+    (FewKept, "few-entries"),
+    (FixedCount, "few-entries"),
     (SharedOverSamples, "mask-independence"),
     (Periodic, "mask-independence"),
     (Overlapping, "mask-independence"),
@@ -377,6 +391,24 @@ def test_a_layer_without_seed_and_gradient_is_judged_on_the_rest():
     needs += " random-stream-as-declared mask-order-as-declared"
     missing = {f"dropout.{name}" for name in needs.split()}
     assert verdicts == {name: "not-applicable" if name in missing else "passed" for name in PROPERTIES}
+
+
+def tail_of(hits, sample, share):
+    """P(X <= hits) of a binomial X."""
+    return sum(math.comb(sample, k) * share**k * (1 - share) ** (sample - k) for k in range(hits + 1))
+
+
+@pytest.mark.parametrize(("units", "rate"), FEW)
+def test_a_share_of_few_units_that_is_off_by_four_tenths_is_found(units, rate):
+    limit = math.log(statistical.ALPHA / 3)
+    for share in (rate**units, (1 - rate) ** units):
+        accepted = [k for k in range(FEW_CALLS + 1) if statistical.log_tail(k, FEW_CALLS, share) >= limit]
+        low, high = accepted[0], accepted[-1]
+        assert low > 0 or share < 0.25
+        if share + 0.4 <= 1:
+            assert tail_of(high, FEW_CALLS, share + 0.4) < 1e-3
+        if share > 0.4:
+            assert 1 - tail_of(low - 1, FEW_CALLS, share - 0.4) < 1e-3
 
 
 def test_every_statistical_rate_is_judged():
