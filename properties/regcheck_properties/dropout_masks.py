@@ -26,7 +26,7 @@ CHUNK = (512, 128)  # units of one call of a sequential test
 EFFECT = 0.01  # smallest deviation of a rate that is found, in standard deviations √(p(1 − p)) of one draw
 # A second test, `values["confirming"]`, looks closer: a deviation that the first saw by luck it sees with power 0.999.
 CLOSER = EFFECT / 3
-FEW_CALLS = 200
+FEW_CALLS = 128
 RESOLUTION = 2.0**-16  # a rate realised by whole numbers of 16 bits is the rate
 LAGS = range(1, 65)  # in 8 calls of 67 000 units a correlation of 0.03 is found with power 0.999
 SEVERAL = (1.0, -1.0, 0.25, -3.0, 8.0, -0.5, 2.0)
@@ -81,9 +81,9 @@ def sequential(family: Dropouts, layer: HostedLayer, case: Case, low: float, hig
     sentinels=["stuck"],
 )
 def few_units(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
-    """Of one, two or three {units} each has a draw of its own: over 200 calls all drop, or none, as often as that says.
+    """Of one, two or three {units} each has a draw of its own: over 128 calls all drop, or none, as often as that says.
 
-    Finds such a share that is off by 0.4, or is 0 instead of 0.25 or more, with power 0.999. A right layer is accused
+    Finds such a share that is off by 0.5, or is 0 instead of 0.25 or more, with power 0.999. A right layer is accused
     with probability 1e-12 at most, before the second, independent test.
     """
     layer, n, p = fresh(layers, case), int(case.values["units"]), family.share(case.config.rate)
