@@ -198,11 +198,18 @@ class CellJudge:
         return self._cell("failed" if full else "inconclusive", f"stale: {reason}")
 
     def _failed(self, finding: Finding, reason: str = "") -> Judgement:
-        words = [reason, self._hint(finding)]
+        words = [reason, self._hint(finding), self._suspect()]
         violation = finding.outcome.violation
         if finding.outcome.fault is not None and violation is not None:
             words.insert(0, violation.observed)
         return self._cell("failed", "; ".join(w for w in words if w), finding)
+
+    def _suspect(self) -> str:
+        """The other layer of a relation, which may be the one that is wrong."""
+        partner = self.session.partner
+        if self.prop.partner is None or partner is None:
+            return ""
+        return f"compared with {partner.name}, which may be the one that is wrong: look at its own verdicts first"
 
     def _hint(self, finding: Finding) -> str:
         """The value of a convention that the law asks for, if there is one, with which the failing case holds."""

@@ -3,8 +3,10 @@
 A factory returns an estimator, or, where a hyper-parameter depends on the number n of rows of A, as `alpha` of a Lasso
 does, a function of n that returns one:
 
-    @regcheck.implements("minimiser", framework="sklearn", declares={"tolerance": 2e-8})
+    @regcheck.implements("minimiser", framework="sklearn", declares={"tolerance": 2e-8}, dtypes=("float64",))
     def my_lasso(config):
+        if config.l2 or not config.l1:
+            raise regcheck.Unsupported("a Lasso has l1 alone")
         return lambda n: Lasso(alpha=config.l1 / n, fit_intercept=False, tol=1e-8)
 
 An estimator is anything with fit(X, y) that sets `coef_`; where it does not descend from one of scikit-learn's,

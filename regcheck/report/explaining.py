@@ -75,7 +75,7 @@ def _declared(laws: Sequence[Property], listed: Sequence[Listed]) -> Iterator[st
     reasons = {one.name: list(_reasons(laws, one)) for one in concerned}
     holding = [one_line(name) for name, found in reasons.items() if not found]
     if holding:
-        yield f"  declared to hold: {', '.join(holding)}"
+        yield f"  no deviation declared by: {', '.join(holding)}"
     for name, found in reasons.items():
         for reason in found:
             yield f"  declared to deviate: {one_line(name)}, {reason}"

@@ -103,6 +103,7 @@ def test_a_layer_is_compared_with_what_is_beside_it(tmp_path: Path) -> None:
     assert cell.verdict == "failed"
     assert cell.witness is not None
     assert cell.witness.where.startswith("y beside that of layer")
+    assert cell.reason == "compared with layer, which may be the one that is wrong: look at its own verdicts first"
 
 
 def test_without_a_partner_the_law_is_not_applicable(tmp_path: Path) -> None:
