@@ -26,7 +26,7 @@ CHUNK = (512, 128)  # units of one call of a sequential test
 EFFECT = 0.01  # smallest deviation of a rate that is found, in standard deviations √(p(1 − p)) of one draw
 # A second test, `values["confirming"]`, looks closer: a deviation that the first saw by luck it sees with power 0.999.
 CLOSER = EFFECT / 3
-FEW_CALLS = 128
+FEW_CALLS, CALLS = 128, 40
 RESOLUTION = 2.0**-16  # a rate realised by whole numbers of 16 bits is the rate
 LAGS = range(1, 65)  # in 8 calls of 67 000 units a correlation of 0.03 is found with power 0.999
 SEVERAL = (1.0, -1.0, 0.25, -3.0, 8.0, -0.5, 2.0)
@@ -123,12 +123,16 @@ def _all_differ(drawn: list[Array], what: str) -> list[Evidence]:
     examples=6,
     sentinels=["stuck"],
 )
-def fresh_mask(family: Dropouts, layers: Layers, case: Case) -> list[Evidence]:
-    """Every training call draws a new mask, whatever lies between."""
+def fresh_mask(family: Dropouts, layers: Layers, case: Case) -> Evidence:
+    """Every training call draws a new mask, whatever lies between; none of 40 calls has another one's."""
     layer = fresh(layers, case)
     first = family.masks(layer, 2, case)
     layer.forward(family.ones(case), training=False)
-    return _all_differ([*first, *family.masks(layer, 1, case)], "two calls")
+    drawn = [mask.tobytes() for mask in (*first, *family.masks(layer, CALLS - len(first), case))]
+    before = [drawn.index(mask) for mask in drawn]
+    return holds(
+        np.arange(CALLS) == before, "a mask of its own", np.array(before), what="call whose mask it is, of call"
+    )
 
 
 @law(

@@ -55,7 +55,8 @@ UNITS = {
 
 RATES = (0.25, 0.1, 0.7, 0.3, 0.5, 0.9, 0.01, 0.99)
 # Small ones too: half-precision uniforms, multiples of 2⁻¹⁰ or 2⁻¹¹, show at 0.001 (0.00195 or 0.00146 instead).
-STATISTICAL_RATES = (0.25, 0.5, 0.1, 0.3, 0.7, 0.97, 0.01, 0.001)
+STATISTICAL_RATES = (0.25, 0.5, 0.1, 0.3, 0.7, 0.999, 0.01, 0.001)
+MIDDLING_RATES = (0.25, 0.5, 0.3, 0.7)
 # Few units, and the rate: what is drawn once for all of them, or as a fixed number of them, shows here alone.
 FEW = ((1, 0.3), (2, 0.5), (3, 0.25))
 # How units are arranged, of which inputs, in how many calls: many for small correlations, few for masks that one number
@@ -171,11 +172,10 @@ def few_units(plan: Plan) -> st.SearchStrategy[Case]:
     return st.sampled_from(range(len(FEW))).map(make)
 
 
-def middling_rates(plan: Plan) -> st.SearchStrategy[Case]:
-    """A rate at which two masks of some thousand units never agree by chance, without arrays."""
-    return st.builds(
-        _bare, st.just(plan.dtype), st.sampled_from((0.25, 0.5, 0.3, 0.7)), st.sampled_from(ndims(plan)), SEEDS
-    )
+def middling_rates(plan: Plan) -> list[st.SearchStrategy[Case]]:
+    """Rates at which two masks of some thousand units never agree by chance, each a stratum; without arrays."""
+    dtype, axes = st.just(plan.dtype), st.sampled_from(ndims(plan))
+    return [st.builds(_bare, dtype, st.just(rate), axes, SEEDS) for rate in MIDDLING_RATES]
 
 
 def nonzero(x: Array) -> Array:

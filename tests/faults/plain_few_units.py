@@ -16,6 +16,8 @@ EXPECTED = {
     "CountFixed": "dropout.few-entries",
     "HalfTooSeldom": "dropout.rate",
     "HalfFixed": "dropout.fresh-mask",
+    "PoolOfMasks": "dropout.fresh-mask",
+    "FactorAlone": "dropout.rate",
     "ChannelsByCount": "channel_dropout.few-channels",
     "ChannelsOfSmallBatchesShare": "channel_dropout.few-channels",
     "SamplesByCount": "drop_path.few-samples",
@@ -39,6 +41,7 @@ class Dropout:
 
     def __init__(self, config: Any) -> None:
         self.rate, self.generator = config.rate, np.random.default_rng()
+        self.seed(int(self.generator.integers(2**31)))
 
     def seed(self, value: int) -> None:
         """Restart the stream."""
@@ -168,6 +171,34 @@ class HalfTooSeldom(Dropout):
 @regcheck.implements("dropout")
 class HalfFixed(FixedAtHalf):
     """At rate ½, by a short cut, every mask is the same."""
+
+
+@regcheck.implements("dropout")
+class PoolOfMasks(Dropout):
+    """Sixteen masks of every shape, one after the other, for ever."""
+
+    def seed(self, value: int) -> None:
+        """Restart the stream."""
+        super().seed(value)
+        self.pool: dict[tuple[int, ...], list[Array]] = {}
+
+    def draw(self, units: tuple[int, ...]) -> Array:
+        """Which units are kept."""
+        masks = self.pool.setdefault(units, [])
+        if len(masks) < 16:
+            masks.append(super().draw(units))
+        else:
+            masks.append(masks.pop(0))
+        return masks[-1]
+
+
+@regcheck.implements("dropout")
+class FactorAlone(Dropout):
+    """No more than 99 % are dropped, whatever the factor says."""
+
+    def draw(self, units: tuple[int, ...]) -> Array:
+        """Which units are kept."""
+        return self.generator.random(units) >= min(self.rate, 0.99)
 
 
 @regcheck.implements("channel_dropout")
