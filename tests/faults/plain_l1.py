@@ -35,6 +35,14 @@ EXPECTED = {
     "ProxForgetsStep": "l1.prox-matches-definition",
     "ProxOfPositive": "l1.prox-matches-definition",
     "ProxIsGradientStep": "l1.prox-matches-definition",
+    "KernelsByTheirLargest": "l1.reshape-invariant",
+    "GradientAlwaysUp": "l1.gradient-odd",
+    "ProxLeavesDust": "l1.prox-exact-zeros",
+    "ProxOverrelaxed": "l1.prox-firmly-nonexpansive",
+    "ProxOfHalfTheStep": "l1.prox-optimal",
+    "ProxAway": "l1.prox-moreau",
+    "PowerAboveOne": "l1.triangle-inequality",
+    "Length": "l1.corners-on-the-axes",
 }
 
 
@@ -273,3 +281,67 @@ class ProxIsGradientStep(Penalty):
 
     def _soft(self, w: Array, threshold: float) -> Array:
         return w - threshold * np.sign(w)
+
+
+@regcheck.implements("l1")
+class KernelsByTheirLargest(Penalty):
+    """Of arrays of three axes, as of a convolution's kernels, only the largest of each group counts."""
+
+    def _value(self, w: Array) -> Any:
+        return super()._value(np.abs(w).max(axis=1) if w.ndim == 3 else w)
+
+
+@regcheck.implements("l1")
+class GradientAlwaysUp(Penalty):
+    """λ for every weight that is not 0; invisible with positive weights."""
+
+    def _gradient(self, w: Array) -> Array:
+        return self.l1 * (w != 0)
+
+
+@regcheck.implements("l1")
+class ProxLeavesDust(Penalty):
+    """Where the threshold should give 0 it leaves w·2⁻⁶⁰: a solution that is not sparse, and looks right."""
+
+    def _prox(self, w: Array, step: float) -> Array:
+        return np.where(np.abs(w) < step * self.l1, w * 2.0**-60, super()._prox(w, step))
+
+
+@regcheck.implements("l1")
+class ProxOverrelaxed(Penalty):
+    """Goes half as far again as the minimum."""
+
+    def _prox(self, w: Array, step: float) -> Array:
+        return w + 1.5 * (super()._prox(w, step) - w)
+
+
+@regcheck.implements("l1")
+class ProxOfHalfTheStep(Penalty):
+    """The threshold is ½·step·λ."""
+
+    def _prox(self, w: Array, step: float) -> Array:
+        return super()._prox(w, step / 2)
+
+
+@regcheck.implements("l1")
+class ProxAway(Penalty):
+    """What is beyond the threshold is moved away from 0."""
+
+    def _prox(self, w: Array, step: float) -> Array:
+        return np.where(np.abs(w) < step * self.l1, 0, w + np.sign(w) * step * self.l1)
+
+
+@regcheck.implements("l1")
+class PowerAboveOne(Penalty):
+    """λ·Σ|w|^1.5: two weights together cost more than apart."""
+
+    def _value(self, w: Array) -> Any:
+        return self.l1 * np.sum(np.abs(w) ** 1.5)
+
+
+@regcheck.implements("l1")
+class Length(Penalty):
+    """λ·‖w‖₂, which has no corner on an axis; invisible with one weight."""
+
+    def _value(self, w: Array) -> Any:
+        return self.l1 * np.linalg.norm(w.ravel())

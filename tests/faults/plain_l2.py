@@ -33,6 +33,15 @@ EXPECTED = {
     "ProxForgetsFactorTwo": "l2.prox-matches-definition",
     "ProxIsGradientStep": "l2.prox-matches-definition",
     "ProxForgetsStep": "l2.prox-matches-definition",
+    "KernelsByTheirLargest": "l2.reshape-invariant",
+    "Truncated": "l2.convex",
+    "GradientAlwaysUp": "l2.gradient-odd",
+    "GradientSteepNearZero": "l2.no-gradient-jump",
+    "ProxPrunes": "l2.prox-never-zero",
+    "ProxOfMagnitude": "l2.prox-firmly-nonexpansive",
+    "ProxForgetsTwo": "l2.prox-optimal",
+    "LengthForSquare": "l2.parallelogram",
+    "FourthPowers": "l2.rotation-invariant",
 }
 
 
@@ -255,3 +264,72 @@ class ProxForgetsStep(Penalty):
 
     def _prox(self, w: Array, step: float) -> Array:
         return super()._prox(w, 1)
+
+
+@regcheck.implements("l2")
+class KernelsByTheirLargest(Penalty):
+    """Of arrays of three axes, as of a convolution's kernels, only the largest of each group counts."""
+
+    def _value(self, w: Array) -> Any:
+        return super()._value(np.abs(w).max(axis=1) if w.ndim == 3 else w)
+
+
+@regcheck.implements("l2")
+class Truncated(Penalty):
+    """λ·Σmin(w², 1), as against outliers."""
+
+    def _value(self, w: Array) -> Any:
+        return self.l2 * np.sum(np.minimum(w * w, 1))
+
+
+@regcheck.implements("l2")
+class GradientAlwaysUp(Penalty):
+    """2λ|w|; invisible with positive weights."""
+
+    def _gradient(self, w: Array) -> Array:
+        return 2 * self.l2 * np.abs(w)
+
+
+@regcheck.implements("l2")
+class GradientSteepNearZero(Penalty):
+    """2λ·w + λ·sign(w) below 2⁻¹⁰: weights are held at 0."""
+
+    def _gradient(self, w: Array) -> Array:
+        return super()._gradient(w) + self.l2 * np.sign(w) * (np.abs(w) < 2.0**-10)
+
+
+@regcheck.implements("l2")
+class ProxPrunes(Penalty):
+    """Weights below a thousandth of the largest become 0."""
+
+    def _prox(self, w: Array, step: float) -> Array:
+        return np.where(np.abs(w) < 1e-3 * np.max(np.abs(w), initial=0), 0, super()._prox(w, step))
+
+
+@regcheck.implements("l2")
+class ProxOfMagnitude(Penalty):
+    """Gives |w|/(1 + 2·step·λ); invisible with positive weights."""
+
+    def _prox(self, w: Array, step: float) -> Array:
+        return np.abs(super()._prox(w, step))
+
+
+@regcheck.implements("l2")
+class ProxForgetsTwo(ProxForgetsFactorTwo):
+    """The same, which is not optimal either."""
+
+
+@regcheck.implements("l2")
+class LengthForSquare(Penalty):
+    """λ·‖w‖₂: the square is forgotten."""
+
+    def _value(self, w: Array) -> Any:
+        return self.l2 * np.sqrt(np.sum(w * w))
+
+
+@regcheck.implements("l2")
+class FourthPowers(Penalty):
+    """λ·(Σw⁴)^½: convex and homogeneous of degree 2, but no length; invisible with one weight."""
+
+    def _value(self, w: Array) -> Any:
+        return self.l2 * np.sqrt(np.sum(w**4))
