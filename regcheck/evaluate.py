@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,17 @@ class Outcome:
         """Whether both fail, and in the same way."""
         kinds = [o.fault.kind if o.fault else "value" for o in (self, other)]
         return self.violation is not None and other.violation is not None and kinds[0] == kinds[1]
+
+    def named_in(self, reason: str) -> bool:
+        """Whether a deviation's reason names the exception, crash or hang that was seen; a wrong value needs none."""
+        if self.fault is None:
+            return True
+        words = {
+            "raised": rf"raises?|raised|refuses?|exceptions?|{re.escape(self.fault.name)}",
+            "died": r"crash(es)?|segfaults?|aborts?|exits?",
+            "hung": r"hangs?|never returns",
+        }.get(self.fault.kind, r"returns?")
+        return re.search(rf"\b({words})\b", reason, re.IGNORECASE) is not None
 
 
 class _View:

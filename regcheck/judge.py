@@ -6,7 +6,6 @@ import contextlib
 import functools
 import itertools
 import random
-import re
 import time
 import zlib
 from dataclasses import dataclass
@@ -182,7 +181,7 @@ class CellJudge:
         return self._stale(f"the declared deviation does not show: {expected.reason}")
 
     def _deviating(self, finding: Finding, expected: Expected) -> Judgement:
-        if finding.outcome.fault is not None and not names_fault(expected.reason, finding.outcome):
+        if not finding.outcome.named_in(expected.reason):
             return self._failed(finding, "a deviation is declared, but its reason does not name this")
         return self._cell("deviates", expected.reason, finding)
 
@@ -325,19 +324,6 @@ class CellJudge:
             output=finding.output if finding is not None and verdict == "failed" else "",
         )
         return Judgement(cell, finding)
-
-
-def names_fault(reason: str, outcome: Outcome) -> bool:
-    """Whether a deviation's reason names the exception, crash or hang that was seen; a wrong value needs no name."""
-    fault = outcome.fault
-    if fault is None:
-        return True
-    words = {
-        "raised": rf"raises?|raised|refuses?|exceptions?|{re.escape(fault.name)}",
-        "died": r"crash(es)?|segfaults?|aborts?|exits?",
-        "hung": r"hangs?|never returns",
-    }.get(fault.kind, r"returns?")
-    return re.search(rf"\b({words})\b", reason, re.IGNORECASE) is not None
 
 
 def _generate_cases(strategy: SearchStrategy[Case], visit: Callable[[Case], None], count: int, seed: int) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from regcheck import replay
 from regcheck.errors import UsageError
 from regcheck.evaluate import CheckerError
-from regcheck.judge import names_fault
 from regcheck.verdict import Cell, Verdict, number
 from regcheck.witness import witness_of
 
@@ -35,7 +34,7 @@ def _verdict(seen: Replayed) -> tuple[Verdict, str]:
     if seen.outcome.violation is None:
         return "passed", "the stored case does not fail any more"
     declared = seen.stored.deviates
-    return ("deviates", declared) if declared and names_fault(declared, seen.outcome) else ("failed", "")
+    return ("deviates", declared) if declared and seen.outcome.named_in(declared) else ("failed", "")
 
 
 def _cell(seen: Replayed) -> Cell:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from regcheck import prop
+from regcheck import holds, prop
 from regcheck.cases import dropout as cases
 
 if TYPE_CHECKING:
@@ -89,6 +89,13 @@ def fresh(layers: Layers, case: Case) -> HostedLayer:
     if "seed" in layer.capabilities():
         layer.seed(seed_of(case))
     return layer
+
+
+def distinct(masks: Iterable[Array], what: str) -> Evidence:
+    """Evidence that no mask of one shape is another one's; the observed is the first that each is equal to."""
+    drawn = [mask.tobytes() for mask in masks]
+    before = np.array([drawn.index(mask) for mask in drawn])
+    return holds(before == np.arange(len(drawn)), "a mask of its own", before, what=what)
 
 
 def seed_of(case: Case) -> int:

@@ -12,9 +12,11 @@ from regcheck.bench import noise
 from regcheck.bench.comparing import Wrong, expect_input_gradient, off
 from regcheck.bench.expected import Conventions, expected
 from regcheck.bench.inputs import inputs
-from regcheck.bench.problems import PASSES
+from regcheck.bench.problems import DROPOUTS, PASSES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from regcheck.bench.subject import Result, Subject
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -35,10 +37,7 @@ def check_first(subject: Subject) -> float:
 
 
 def _check(subject: Subject, timed: str, result: Result) -> float:
-    family = subject.problem.family
-    error = {"minimiser": _minimiser, **dict.fromkeys(noise.FAMILIES, noise.error)}.get(family, _deterministic)(
-        subject, timed, result
-    )
+    error = _RULES.get(subject.problem.family, _deterministic)(subject, timed, result)
     if not error <= 1:
         msg = f"{timed} is wrong: its error is {error:.3g} times the bound"
         raise Wrong(msg)
@@ -85,3 +84,9 @@ def _duality_gap(a: Array, b: Array, w: Array, config: Any) -> float:
     over = np.maximum(np.abs(a.T @ residual) - config.l1, 0)
     primal = residual @ residual / 2 + config.l1 * np.abs(w).sum() + config.l2 * (w @ w)
     return float(primal - (b @ residual - residual @ residual / 2 - over @ over / (4 * config.l2)))
+
+
+_RULES: dict[str, Callable[[Subject, str, Result], float]] = {
+    "minimiser": _minimiser,
+    **dict.fromkeys(DROPOUTS, noise.error),
+}

@@ -18,12 +18,18 @@ class Wrong(Exception):  # noqa: N818  (an observation)
     """A result that is not what the pass should give; the message says how far off it is."""
 
 
+def shaped(name: str, observed: Array, shape: tuple[int, ...]) -> Array:
+    """`observed` as an array. Raises Wrong where it has another shape."""
+    array = np.asarray(observed)
+    if array.shape != shape:
+        msg = f"{name} has shape {array.shape}, not {shape}"
+        raise Wrong(msg)
+    return array
+
+
 def off(name: str, observed: Array, known: Known) -> float:
     """max |observed − expected|/bound; NaN counts as infinite. Raises Wrong for another shape."""
-    array = np.asarray(observed)
-    if array.shape != known.value.shape:
-        msg = f"{name} has shape {array.shape}, not {known.value.shape}"
-        raise Wrong(msg)
+    array = shaped(name, observed, known.value.shape)
     with np.errstate(all="ignore"):
         errors = np.abs(array - known.value) / known.bound
     worst = float(np.max(errors, initial=0.0))

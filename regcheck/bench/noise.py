@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from regcheck import bounds, reference, statistical
-from regcheck.bench.comparing import expect_input_gradient, off
+from regcheck.bench.comparing import expect_input_gradient, off, shaped
 from regcheck.bench.expected import Known
 from regcheck.bench.inputs import inputs
+from regcheck.bench.problems import UNIT_AXES
 from regcheck.reference import alpha_dropout
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-UNIT_AXES = {"dropout": None, "alpha_dropout": None, "channel_dropout": 2, "channel_alpha_dropout": 2, "drop_path": 1}
-"""How many leading axes number the units that drop as a whole; None: every entry is a unit."""
-FAMILIES = (*UNIT_AXES, "gaussian_dropout")
 NEAR = 1 / 8  # of α′: there a kept entry of alpha dropout looks like a dropped one
 
 
@@ -41,7 +39,7 @@ def error(subject: Subject, timed: str, result: Result) -> float:
         return 0.0 if np.array_equal(result, given["x"]) else math.inf
     check = _gaussian if subject.problem.family == "gaussian_dropout" else _masked
     if timed == "forward, training":
-        return check(subject, result, given["x"])
+        return check(subject, shaped("y", result, given["x"].shape), given["x"])
     expect_input_gradient(result)
     if subject.forward is None:
         return math.inf
@@ -55,7 +53,7 @@ def error(subject: Subject, timed: str, result: Result) -> float:
 def _masked(subject: Subject, y: Array, x: Array) -> float:
     """Errors of the values, of whole units, and the evidence against the rate."""
     rule = _rule(subject, x)
-    seen = _shown(subject, np.asarray(y), x, rule)
+    seen = _shown(subject, y, x, rule)
     values = Known(np.where(seen, rule.kept, rule.dropped), np.where(seen, rule.kept_bound, rule.dropped_bound))
     found = off("y", y, values)
     units = _units(subject, seen)
@@ -85,8 +83,6 @@ def _rule(subject: Subject, x: Array) -> _Rule:
 
 def _shown(subject: Subject, y: Array, x: Array, rule: _Rule) -> Array:
     """Which entries were kept, as their units show by most of their entries."""
-    if y.shape != x.shape:
-        return np.ones(x.shape, bool)  # which `off` refuses
     kept = np.abs(y - rule.kept) <= np.abs(y - rule.dropped)
     axes = _axes(subject)
     if axes is None:
@@ -100,7 +96,8 @@ def _units(subject: Subject, seen: Array) -> Array:
 
 
 def _axes(subject: Subject) -> int | None:
-    return UNIT_AXES[subject.problem.family]
+    """How many leading axes number the units; None where every entry is one."""
+    return UNIT_AXES.get(subject.problem.family)
 
 
 def _is_alpha(subject: Subject) -> bool:
@@ -116,17 +113,19 @@ def _gaussian(subject: Subject, y: Array, x: Array) -> float:
     |Σz| <= √(2nt) and |Σz² − n| <= 2√(nt) + 2t but with probability 2e⁻ᵗ each, of n normal z (Laurent and Massart 2000,
     lemma 1). A factor read from the result has the error of `bounds.noise_read`, which is allowed on top.
     """
-    if np.shape(y) != x.shape:
-        off("y", y, Known(x, x))
     rate, ar, wide = subject.problem.config.rate, bounds.arithmetic(x.dtype.name), reference.widen(x)
     spread, n, t = math.sqrt(rate / (1 - rate)), x.size, math.log(4 / statistical.ALPHA)
     with np.errstate(all="ignore"):
-        factor = np.asarray(y) / wide
+        factor = y / wide
         z, blur = (factor - 1) / spread, bounds.noise_read(factor, wide, ar) / spread
-        mean = abs(z.sum()) / (math.sqrt(2 * n * t) + blur.sum())
-        square = abs((z**2).sum() - n) / (2 * math.sqrt(n * t) + 2 * t + (blur * (2 * np.abs(z) + blur)).sum())
-    worst = float(max(mean, square))
-    return worst if worst == worst else math.inf  # noqa: PLR0124  (NaN)
+        sums = np.array([z.sum(), (z**2).sum() - n])
+        bound = np.array(
+            [
+                math.sqrt(2 * n * t) + blur.sum(),
+                2 * math.sqrt(n * t) + 2 * t + (blur * (2 * np.abs(z) + blur)).sum(),
+            ]
+        )
+    return off("sums of the noise", sums, Known(np.zeros(2), bound))
 
 
 def _gaussian_gradient(subject: Subject, x: Array, cotangent: Array) -> Known:

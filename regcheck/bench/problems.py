@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from regcheck.families import (
+    FAMILIES,
     BatchNormConfig,
     DropoutConfig,
     GroupNormConfig,
@@ -57,7 +58,9 @@ _DROPOUT = (
     Pass("forward, inference", ("x",), ("y",)),
     Pass("backward", ("cotangent",), ("dx",)),
 )
-DROPOUTS = ("dropout", "alpha_dropout", "gaussian_dropout", "channel_dropout", "channel_alpha_dropout", "drop_path")
+DROPOUTS = tuple(name for name, family in FAMILIES.items() if family.config is DropoutConfig)
+# How many leading axes number the units that drop as a whole, where these are not the entries.
+UNIT_AXES = {"channel_dropout": 2, "channel_alpha_dropout": 2, "drop_path": 1}
 _PENALTY = (Pass("value", ("w",), ("value",)), Pass("gradient", ("w",), ("gradient",)))
 # Training and inference are one pass.
 _SAMPLES = (Pass("forward", ("x", *_AFFINE), ("y",)), _BACKWARD)
@@ -104,7 +107,7 @@ def candidates(family: str, size: str, dtype: str) -> list[Problem]:
         pairs: list[tuple[Any, tuple[int, ...]]] = [(_CHANNELS[family](s[1], len(s) - 2), s) for s in _BATCHES[size]]
     elif family in _FEATURES:
         pairs = [(_FEATURES[family](_MATRICES[size][1:]), _MATRICES[size])]
-    elif family.startswith("channel") or family == "drop_path":
+    elif family in UNIT_AXES:
         pairs = [(DropoutConfig(0.25, len(s) - 2), s) for s in _BATCHES[size]]
     elif family in DROPOUTS:
         pairs = [(DropoutConfig(0.25), _MATRICES[size])]

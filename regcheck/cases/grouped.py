@@ -65,9 +65,8 @@ def _groups(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum, ndim: in
     x = made.reshape(samples, count, *group)
     channels = ("G", "K") if plan.family == "group_norm" else ("C",)
     axes = ("N", *channels, *(f"S{i}" for i in range(ndim)))
-    arrays, dims = {"x": x}, dict.fromkeys(("x", "cotangent"), axes)
-    if recipe.wants("cotangent"):
-        arrays["cotangent"] = fill.cotangent(rng, x.shape, plan.dtype)
+    arrays = {"x": x} | recipe.cotangents(rng, x.shape, plan.dtype)
+    dims: dict[str, tuple[str, ...]] = dict.fromkeys(arrays, axes)
     if recipe.data == "moderate":
         offset = fill.offsets(rng, made, plan.dtype).reshape(samples, count)
         arrays["offset"], dims["offset"] = offset, axes[:2]

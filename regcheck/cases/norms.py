@@ -113,6 +113,10 @@ class Recipe:
         """Whether the law looks at an array that is there by default."""
         return self.needs is None or name in self.needs
 
+    def cotangents(self, rng: fill.Generator, shape: tuple[int, ...], dtype: str) -> dict[str, Array]:
+        """{"cotangent": of `shape`} where the law looks at one."""
+        return {"cotangent": fill.cotangent(rng, shape, dtype)} if self.wants("cotangent") else {}
+
     def directions(self, rng: fill.Generator, shape: tuple[int, ...], dtype: str) -> dict[str, Array]:
         """{"direction": of `shape`} where the law asks for one; drawn last, so that no other law's data changes."""
         asked = "direction" in (self.needs or ())
@@ -197,9 +201,8 @@ def _layer_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum) -> C
     rows = recipe.rows(rng, (count, n), plan, eps)
     x = rows.reshape(count, *shape)
     features = tuple(f"F{i}" for i in range(len(shape)))
-    arrays, dims = {"x": x}, dict.fromkeys(("x", "cotangent"), ("N", *features))
-    if recipe.wants("cotangent"):
-        arrays["cotangent"] = fill.cotangent(rng, x.shape, plan.dtype)
+    arrays = {"x": x} | recipe.cotangents(rng, x.shape, plan.dtype)
+    dims: dict[str, tuple[str, ...]] = dict.fromkeys(arrays, ("N", *features))
     if recipe.data == "moderate":
         arrays["offset"], dims["offset"] = fill.offsets(rng, rows, plan.dtype), ("N",)
     if config.affine:
@@ -233,10 +236,10 @@ def _batch_norm(draw: DrawFn, plan: Plan, recipe: Recipe, stratum: Stratum, ndim
     rows = recipe.rows(rng, (channels, counts[0]), plan, eps)
     x = _to_channels(rows, batches[0], spatial)
     axes = tuple(f"S{i}" for i in range(ndim))
-    arrays, dims = {"x": x}, {"x": ("N", "C", *axes), "cotangent": ("N", "C", *axes), "x2": ("M", "C", *axes)}
-    if recipe.wants("cotangent"):
-        arrays["cotangent"] = fill.cotangent(rng, x.shape, plan.dtype)
+    arrays = {"x": x} | recipe.cotangents(rng, x.shape, plan.dtype)
+    dims: dict[str, tuple[str, ...]] = dict.fromkeys(arrays, ("N", "C", *axes))
     if recipe.wants("x2"):
+        dims["x2"] = ("M", "C", *axes)
         arrays["x2"] = _to_channels(recipe.rows(rng, (channels, counts[1]), plan, eps), batches[1], spatial)
     per_channel = fill.statistics(rng, channels, plan.dtype)
     if recipe.data == "moderate":

@@ -113,8 +113,9 @@ def test_both_families_are_judged_by_all_that_dropout_is_but_the_order_of_one_ax
     from regcheck_properties import dropout  # noqa: PLC0415
 
     own = {name.partition(".")[2] for name in LAWS if name.startswith(f"{family}.")}
-    unit = {"channel_dropout": "channels", "drop_path": "samples"}[family]
-    missing = {law.id.partition(".")[2].replace("entries", unit) for law in dropout.PROPERTIES} - own
+    missing = {
+        law.id.partition(".")[2].replace("entries", cases.UNITS[family].plural) for law in dropout.PROPERTIES
+    } - own
     assert missing == ({"mask-order-as-declared"} if family == "drop_path" else set())
 
 

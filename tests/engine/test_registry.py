@@ -33,8 +33,12 @@ def site(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
+def listed(name):
+    return [found for found in registry.implementations()[0] if found.entry.distribution == name]
+
+
 def test_every_declaration_of_the_stock_names_its_evidence():
-    own = [one for one in registry.implementations()[0] if one.entry.distribution == "regcheck"]
+    own = listed("regcheck")
     assert len(own) > 40
     bare = {one.name: set(one.declares) - set(one.evidence) for one in own}
     assert {name: conventions for name, conventions in bare.items() if conventions} == {}
@@ -42,15 +46,10 @@ def test_every_declaration_of_the_stock_names_its_evidence():
 
 def test_every_deviation_of_the_stock_has_a_stored_witness():
     # Without one it has to be found anew, and a small budget may miss it.
-    own = [one for one in registry.implementations()[0] if one.entry.distribution == "regcheck"]
     folder = Path(regcheck.__file__).parent / "stock" / "witnesses"
-    names = [replay.witness_name(one.name, law) for one in own for law in one.deviations]
+    names = [replay.witness_name(one.name, law) for one in listed("regcheck") for law in one.deviations]
     assert len(names) > 80
     assert [name for name in names if not (folder / name).is_file()] == []
-
-
-def listed(name):
-    return [found for found in registry.implementations()[0] if found.entry.distribution == name]
 
 
 def problems_of(name):
